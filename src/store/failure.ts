@@ -1,0 +1,84 @@
+import { PkgCacheError, systemCode } from '../errors.ts';
+
+/**
+ * What may be kept of an error that a store gave: its name, HTTP status and system code. Everything else (bodies,
+ * headers, URLs, S3's `StringToSign`) can hold credentials and is dropped.
+ */
+export interface StoreCause extends Error {
+  readonly status?: number;
+  readonly code?: string;
+}
+
+interface Details {
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** The store did not answer, not in time, or not like a store. */
+export function unavailable(label: string, what: string, details: Details = {}): PkgCacheError {
+  return failure('STORE_UNAVAILABLE', label, what, details);
+}
+
+/** The store answered: not with these credentials. */
+export function denied(label: string, what: string, details: Details = {}): PkgCacheError {
+  return failure('STORE_DENIED', label, what, details);
+}
+
+function failure(
+  code: 'STORE_UNAVAILABLE' | 'STORE_DENIED',
+  label: string,
+  what: string,
+  { hint, cause }: Details,
+): PkgCacheError {
+  return new PkgCacheError(code, `store ${label}: ${what}`, {
+    ...(hint === undefined ? {} : { hint }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** Makes a cause that is safe to print. `status` is an HTTP status, `code` a system error code. */
+export function storeCause(name: string, status?: number, code?: string): StoreCause {
+  const described = [name, code, status].filter((part) => part !== undefined).join(' ');
+  return Object.assign(new Error(described), {
+    name,
+    ...(status === undefined ? {} : { status }),
+    ...(code === undefined ? {} : { code }),
+  });
+}
+
+/** A connection that was there and broke: the peer reset it, or had closed a kept-alive one. */
+const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
+/** No connection, or none that answers. */
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'ESTALE',
+]);
+
+/** Whether nobody answered at all, as opposed to an answer that was not the hoped-for one. */
+export function isUnanswered(error: unknown): boolean {
+  const code = systemCode(causeOf(error));
+  return code !== undefined && (BROKEN.has(code) || UNREACHABLE.has(code));
+}
+
+/**
+ * Whether the same call may well succeed a moment later: 5xx, 429, a reset connection, and a clock that was off (the
+ * SDK has set itself by the store's clock when it reports that).
+ */
+export function isTransient(error: unknown): boolean {
+  const cause = causeOf(error);
+  if (cause === undefined) return false;
+  const { status, code } = cause;
+  if (status !== undefined && (status >= 500 || status === 429)) return true;
+  return (code !== undefined && BROKEN.has(code)) || cause.name === 'RequestTimeTooSkewed';
+}
+
+function causeOf(error: unknown): StoreCause | undefined {
+  const cause = error instanceof PkgCacheError ? error.cause : undefined;
+  return cause instanceof Error ? cause : undefined;
+}

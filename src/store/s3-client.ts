@@ -1,0 +1,93 @@
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export interface S3Clients {
+  /** Tries once: who reads has a deadline and does its own retry. */
+  readonly reads: S3Client;
+  /** Repeats single requests, so that one bad answer does not cost a large upload. */
+  readonly writes: S3Client;
+  close(): void;
+}
+
+/** Used where no region is configured: S3-compatibles do not care, and S3 itself says where the bucket is. */
+const DEFAULT_REGION = 'us-east-1';
+
+const silent = (): void => undefined;
+
+/**
+ * Clients that share their sockets. Settings are the SDK's own variables and files. An endpoint of one's own, from
+ * `env` or from the AWS configuration file, means path-style addresses.
+ */
+export async function s3Clients(env: Env): Promise<S3Clients> {
+  const base = { ...fixedConfig(), ...configFromEnv(env) };
+  const { region, endpoint } = await configured(base);
+  const config = { ...base, region, forcePathStyle: endpoint !== undefined };
+  const reads = client({ ...config, maxAttempts: 1 });
+  const writes = client({ ...config, maxAttempts: 3, requestHandler: reads.config.requestHandler });
+  return { reads, writes, close: () => reads.destroy() };
+}
+
+function fixedConfig(): S3ClientConfig {
+  return {
+    // The SDK's checksums travel in chunk framing (aws-chunked), which some compatibles store as data.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    // Whether a key exists is asked before its body is sent; some compatibles never answer `100-continue`.
+    expectContinueHeader: false,
+    followRegionRedirects: true,
+    // The SDK's own logger is the console, and an install's stderr belongs to the installer.
+    logger: { trace: silent, debug: silent, info: silent, warn: silent, error: silent },
+    requestHandler: {
+      // A request that waits for a socket waits for us, not for the store: so there is no limit on them.
+      httpAgent: { keepAlive: true, maxSockets: Infinity, maxFreeSockets: 64 },
+      httpsAgent: { keepAlive: true, maxSockets: Infinity, maxFreeSockets: 64 },
+      // Deadlines are set by whoever calls; this only keeps sockets from being forgotten.
+      connectionTimeout: 15_000,
+    },
+  };
+}
+
+function configFromEnv(env: Env): S3ClientConfig {
+  const endpoint = env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'];
+  const region = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'];
+  const profile = env['AWS_PROFILE'];
+  return {
+    ...(endpoint ? { endpoint } : {}),
+    ...(region ? { region } : {}),
+    ...(profile ? { profile } : credentialsFromEnv(env)),
+  };
+}
+
+/** As the SDK has it: static credentials count only where no profile is named. */
+function credentialsFromEnv(env: Env): S3ClientConfig {
+  const accessKeyId = env['AWS_ACCESS_KEY_ID'];
+  const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
+  const sessionToken = env['AWS_SESSION_TOKEN'];
+  if (!accessKeyId || !secretAccessKey) return {};
+  return { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } };
+}
+
+/** Asks the SDK for what may stand in its configuration files. */
+async function configured(base: S3ClientConfig): Promise<{ region: string; endpoint: unknown }> {
+  const { config } = client(base);
+  const fromFile = (config as { serviceConfiguredEndpoint?: () => Promise<unknown> }).serviceConfiguredEndpoint;
+  return {
+    region: await config.region().catch(() => DEFAULT_REGION),
+    endpoint: base.endpoint ?? (await fromFile?.()),
+  };
+}
+
+/**
+ * Makes a client without the SDK's remark on the version of Node, which would appear among the installer's output. The
+ * variable that turns it off is no way out: it would have to be set in our environment, which children inherit.
+ */
+function client(config: S3ClientConfig): S3Client {
+  const emitWarning = process.emitWarning;
+  process.emitWarning = silent;
+  try {
+    return new S3Client(config);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
