@@ -49,7 +49,7 @@ export function fileCircuit(path: string, now: () => number = Date.now): Circuit
     },
     close() {
       memory.close();
-      rmSync(path, { force: true });
+      remove(path);
     },
   };
 }
@@ -72,7 +72,16 @@ function writeOpened(path: string, opened: Opened): boolean {
     renameSync(temporary, path);
     return true;
   } catch {
-    rmSync(temporary, { force: true });
+    remove(temporary);
     return false;
+  }
+}
+
+/** What cannot be removed closes by itself when its time is over. */
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A file in place of its directory, or a directory that may only be read.
   }
 }

@@ -29,9 +29,10 @@ export function isMissing(error: unknown): boolean {
   return name === 'NoSuchKey' || (status === 404 && name !== 'NoSuchBucket');
 }
 
-/** Refused without a word about the key. */
-export function isForbidden(error: unknown): boolean {
-  return answerOf(error).status === 403;
+/** Refused with a status that can mean expired credentials, or only that these may write but not ask. */
+export function isUnexplained(error: unknown): boolean {
+  const { status } = answerOf(error);
+  return status === 400 || status === 401 || status === 403;
 }
 
 /** A conditional write lost: 412 to a finished write, 409 to one that was under way. */

@@ -4,7 +4,7 @@ import { payloadSize, type Backend, type Watch } from './backend.ts';
 import { unavailable } from './failure.ts';
 import { checkKey } from './key.ts';
 import { s3Clients, type S3Clients } from './s3-client.ts';
-import { isConflict, isForbidden, isMissing, s3Failure } from './s3-failure.ts';
+import { isConflict, isUnexplained, isMissing, s3Failure } from './s3-failure.ts';
 import { readPiece } from './s3-file.ts';
 import { uploadParts } from './s3-parts.ts';
 import type { Payload, StoredObject } from './store.ts';
@@ -85,14 +85,14 @@ class S3Backend implements Backend {
     return (await this.#clients.writes.send(command, { abortSignal: watch.signal })).ETag;
   }
 
-  /** Credentials that may write but not ask get a 403 here, and the write decides. */
+  /** An answer to HEAD has no body that could explain a refusal; then the write decides, and says why. */
   async #exists(where: { Bucket: string; Key: string }, signal: AbortSignal): Promise<boolean> {
     try {
       const answer = await this.#clients.writes.send(new HeadObjectCommand(where), { abortSignal: signal });
       if (answer.ETag === undefined) throw this.#notS3();
       return true;
     } catch (error) {
-      if (isMissing(error) || isForbidden(error)) return false;
+      if (isMissing(error) || isUnexplained(error)) return false;
       throw s3Failure(this.label, error);
     }
   }

@@ -1,0 +1,82 @@
+import { build } from 'esbuild';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startS3, type S3Server } from '../support/s3-server.ts';
+import { BUILD_MS, temporaryDirectory } from './helpers.ts';
+
+const MEGABYTE = 1024 * 1024;
+const SIZE = 220 * MEGABYTE + 1;
+
+const run = promisify(execFile);
+const files = temporaryDirectory();
+const script = join(files.path, 'transfer.mjs');
+let s3: S3Server;
+
+beforeAll(async () => {
+  s3 = await startS3();
+  await build({
+    entryPoints: [fileURLToPath(new URL('./transfer.ts', import.meta.url))],
+    outfile: script,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  });
+}, BUILD_MS);
+afterAll(async () => {
+  files.remove();
+  await s3.stop();
+});
+
+/** Runs the script in a process of its own, whose environment is `env` alone. */
+async function transfer(env: Record<string, string>, ...argv: string[]) {
+  const bare = { PATH: process.env['PATH'] ?? '', HOME: files.path, ...env };
+  const { stdout, stderr } = await run(process.execPath, [script, ...argv], { env: bare });
+  return { result: JSON.parse(stdout) as { created: string; sha256: string; maxRssMb: number }, stderr };
+}
+
+it('moves an object of more than 200 MB both ways in bounded memory', async () => {
+  const path = join(files.path, 'large');
+  const sha256 = writeLarge(path);
+  const { result } = await transfer(s3.env, `s3://${s3.bucket}/memory`, path, String(SIZE));
+  rmSync(path);
+  expect(result).toMatchObject({ created: 'created', sha256 });
+  expect(result.maxRssMb).toBeLessThan(250);
+}, 180_000);
+
+it('takes credentials, region and endpoint from the AWS files too, and says nothing on stderr', async () => {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL_S3 } = s3.env;
+  const [config, credentials, path] = ['config', 'credentials', 'small'].map((name) => join(files.path, name)) as [string, string, string];
+  writeFileSync(config, `[profile other]\nregion = us-east-1\nendpoint_url = ${AWS_ENDPOINT_URL_S3}\n`);
+  writeFileSync(credentials, `[other]\naws_access_key_id = ${AWS_ACCESS_KEY_ID}\naws_secret_access_key = ${AWS_SECRET_ACCESS_KEY}\n`);
+  writeFileSync(path, 'small');
+  const env = {
+    AWS_CONFIG_FILE: config,
+    AWS_SHARED_CREDENTIALS_FILE: credentials,
+    AWS_PROFILE: 'other',
+    // The profile wins, and the SDK would remark on it.
+    AWS_ACCESS_KEY_ID: 'ignored',
+    AWS_SECRET_ACCESS_KEY: 'ignored',
+  };
+  const { result, stderr } = await transfer(env, `s3://${s3.bucket}/profile`, path, '5');
+  expect(result.created).toBe('created');
+  expect(stderr).toBe('');
+}, 60_000);
+
+/** Writes SIZE bytes, no two megabytes alike, and answers with their hash. */
+function writeLarge(path: string): string {
+  const hash = createHash('sha256');
+  const file = openSync(path, 'w');
+  for (let start = 0, n = 0; start < SIZE; start += MEGABYTE, n++) {
+    const chunk = Buffer.alloc(Math.min(MEGABYTE, SIZE - start), `megabyte ${n} `);
+    hash.update(chunk);
+    writeSync(file, chunk);
+  }
+  closeSync(file);
+  return hash.digest('hex');
+}
