@@ -13,7 +13,10 @@ export interface Version {
   readonly local: readonly (string | Num)[] | undefined;
 }
 
-/** The suffixes that may follow a release; shared with the grammar of specifiers. */
+/**
+ * The suffixes that may follow a release; shared with the grammar of specifiers. Patterns are for lower case: compiling one
+ * that ignores case costs milliseconds at start-up.
+ */
 export const SUFFIX = [
   '(?:[-_.]?(alpha|beta|preview|pre|a|b|c|rc)[-_.]?([0-9]+)?)?', // pre-release
   '(?:-([0-9]+)|[-_.]?(post|rev|r)[-_.]?([0-9]+)?)?', // post-release
@@ -21,7 +24,7 @@ export const SUFFIX = [
 ].join('');
 export const LOCAL = '(?:\\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?';
 
-const VERSION = new RegExp(`^\\s*v?(?:([0-9]+)!)?([0-9]+(?:\\.[0-9]+)*)${SUFFIX}${LOCAL}\\s*$`, 'i');
+const VERSION = new RegExp(`^\\s*v?(?:([0-9]+)!)?([0-9]+(?:\\.[0-9]+)*)${SUFFIX}${LOCAL}\\s*$`);
 const PRE_NAMES: ReadonlyMap<string, string> = new Map([
   ['alpha', 'a'],
   ['beta', 'b'],
@@ -32,16 +35,16 @@ const PRE_NAMES: ReadonlyMap<string, string> = new Map([
 
 /** Reads a version by PEP 440 (appendix B), or undefined when it is none. */
 export function parseVersion(text: string): Version | undefined {
-  const m = VERSION.exec(text);
+  const m = VERSION.exec(text.toLowerCase());
   if (m === null) return undefined;
-  const pre = m[3]?.toLowerCase();
+  const pre = m[3];
   return {
     epoch: toNum(m[1]),
     release: (m[2] as string).split('.').map(toNum),
     pre: pre === undefined ? undefined : [PRE_NAMES.get(pre) ?? pre, toNum(m[4])],
     post: m[5] !== undefined ? toNum(m[5]) : m[6] !== undefined ? toNum(m[7]) : undefined,
     dev: m[8] === undefined ? undefined : toNum(m[9]),
-    local: m[10]?.toLowerCase().split(/[-_.]/).map((part) => (/^\d+$/.test(part) ? toNum(part) : part)),
+    local: m[10]?.split(/[-_.]/).map((part) => (/^\d+$/.test(part) ? toNum(part) : part)),
   };
 }
 

@@ -22,26 +22,26 @@ const RELEASE = 'v?(?:[0-9]+!)?[0-9]+(?:\\.[0-9]+)*';
 const anonymous = (pattern: string): string => pattern.replace(/\((?!\?)/g, '(?:');
 
 /** The grammar of one clause: `Specifier._specifier_regex_str` of `packaging` 22 and later. */
-export const SPECIFIER_PATTERN = [
-  '===\\s*[^\\s;)]+',
+const GRAMMAR = [
+  '===\\s*[^\\s,;)]+',
   `(?:==|!=)\\s*${RELEASE}(?:\\.\\*|${anonymous(SUFFIX + LOCAL)})`,
   `~=\\s*v?(?:[0-9]+!)?[0-9]+(?:\\.[0-9]+)+${anonymous(SUFFIX)}`,
   `(?:<=|>=|<|>)\\s*${RELEASE}${anonymous(SUFFIX)}`,
 ].join('|');
 
-const CLAUSE = new RegExp(`^(?:${SPECIFIER_PATTERN})$`, 'i');
+const CLAUSE = new RegExp(`^(?:${GRAMMAR})$`);
 const PARTS = /^(===|~=|==|!=|<=|>=|<|>)\s*(.*)$/s;
 
 /** Whether `text` is one valid clause; markers turn to string comparison where it is not. */
 export function isSpecifier(text: string): boolean {
-  return CLAUSE.test(text.trim());
+  return CLAUSE.test(text.trim().toLowerCase());
 }
 
 /** Reads a comma-separated set of specifiers; empty clauses are ignored. Throws UNRECOGNISED on anything else. */
 export function parseSpecifiers(text: string): Specifier[] {
   const clauses = text.split(',').map((clause) => clause.trim());
   return clauses.filter((clause) => clause !== '').map((clause) => {
-    const parts = CLAUSE.test(clause) ? PARTS.exec(clause) : null;
+    const parts = CLAUSE.test(clause.toLowerCase()) ? PARTS.exec(clause) : null;
     if (parts === null) throw new PkgCacheError('UNRECOGNISED', `not a version specifier: ${clause}`);
     return { operator: parts[1] as string, version: (parts[2] as string).trim() };
   });

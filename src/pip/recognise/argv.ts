@@ -6,6 +6,7 @@ import { generalWords, installWords } from './options.ts';
 import { parseArguments } from './optparse.ts';
 import { withoutCredentials } from './redact.ts';
 import type { Context, Recognition } from './request.ts';
+import { parseBoolean } from './value-types.ts';
 import { OptionValues, type Use } from './values.ts';
 
 /**
@@ -83,7 +84,7 @@ function reasonToPass(uses: readonly Use[]): string | undefined {
 
 /** A switch that is configured to be off. */
 function isOff(value: string | undefined, kind: string): boolean {
-  return kind === 'flag' && value !== undefined && /^(?:n|no|f|false|off|0)$/i.test(value);
+  return kind === 'flag' && value !== undefined && !parseBoolean(value);
 }
 
 function nameOf({ option }: Use): string {

@@ -60,7 +60,7 @@ function carriesCredential(url: string): boolean {
 }
 
 function parseUrl(url: string): URL | undefined {
-  return /^[a-z][a-z0-9+.-]*:/i.test(url) && URL.canParse(url) ? new URL(url) : undefined;
+  return /^[a-zA-Z][a-zA-Z0-9+.-]*:/.test(url) && URL.canParse(url) ? new URL(url) : undefined;
 }
 
 /** Scheme and host in lower case, no default port, credential, query, fragment or trailing slash. */
@@ -76,7 +76,7 @@ function trimSlashes(url: string): string {
   return url.slice(0, end);
 }
 
-const DISTRIBUTION = /\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma)|html?)$/i;
+const DISTRIBUTION = /\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma)|html?)$/;
 
 /** A local source stands for what lies in it, since its path means something else on the next worker; an empty one for nothing. */
 function findLinksIdentity(link: string): unknown {
@@ -85,12 +85,12 @@ function findLinksIdentity(link: string): unknown {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return undefined;
   if (!stat.isDirectory()) return [path, createHash('sha256').update(readFileSync(path)).digest('hex')];
-  const files = readdirSync(path).filter((name) => DISTRIBUTION.test(name)).sort();
+  const files = readdirSync(path).filter((name) => DISTRIBUTION.test(name.toLowerCase())).sort();
   if (files.length === 0) return undefined;
   return [path, files.map((name) => [name, statSync(join(path, name), { throwIfNoEntry: false })?.size ?? -1])];
 }
 
 function localPath(link: string): string | undefined {
   if (link.startsWith('/')) return link;
-  return /^file:/i.test(link) && URL.canParse(link) && new URL(link).host === '' ? fileURLToPath(link) : undefined;
+  return /^file:/.test(link.toLowerCase()) && URL.canParse(link) && new URL(link).host === '' ? fileURLToPath(link) : undefined;
 }

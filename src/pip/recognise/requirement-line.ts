@@ -6,8 +6,8 @@ import { withoutCredentials } from './redact.ts';
 import { type ParsedRequirement, parseRequirement } from './requirement.ts';
 import type { HashAlgorithm, Requirement } from './request.ts';
 
-const SCHEME = /^[a-z][a-z0-9+.-]*:/i;
-const ARCHIVE = /[^/]\.(?:zip|whl|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))(?:\s*\[[^\]]+\])?$/i;
+const SCHEME = /^[a-zA-Z][a-zA-Z0-9+.-]*:/;
+const ARCHIVE = /[^/]\.(?:zip|whl|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))(?:\s*\[[^\]]+\])?$/;
 const DIRECT_NAME = /^([a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9_])?)\s*(?:\[[^\]]*\]\s*)?@/;
 
 /** What a requirements file says besides the requirement itself. */
@@ -31,7 +31,7 @@ export function readRequirement(text: string, details: LineDetails): Requirement
   const name = (separator < 0 ? text : text.slice(0, separator)).trim();
   if (SCHEME.test(name)) return unsupported(name, details, 'URL requirement');
   if (DIRECT_NAME.test(name)) return unsupported(name, details, 'URL requirement');
-  if (name.includes('/') || name.startsWith('.') || ARCHIVE.test(name)) return unsupported(name, details, 'path requirement');
+  if (name.includes('/') || name.startsWith('.') || ARCHIVE.test(name.toLowerCase())) return unsupported(name, details, 'path requirement');
   const marker = separator < 0 ? '' : text.slice(separator + 1).trim();
   return fromParsed(parseRequirement(name), marker, details);
 }

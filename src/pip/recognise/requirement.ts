@@ -1,4 +1,4 @@
-import { parseSpecifiers, SPECIFIER_PATTERN } from '../specifiers.ts';
+import { isSpecifier } from '../specifiers.ts';
 import { type Marker, readMarker } from './markers.ts';
 import { normalName } from './names.ts';
 import { Scanner } from './scanner.ts';
@@ -17,7 +17,8 @@ export interface ParsedRequirement {
 }
 
 const IDENTIFIER = /[a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9_])?(?![a-zA-Z0-9_])/y;
-const SPECIFIER = new RegExp(SPECIFIER_PATTERN, 'iy');
+/** Where a clause ends; whether it is a valid one is asked afterwards. */
+const CLAUSE = /[~=!<>]=?=?[ \t]*[^\s,;)]+/y;
 const URL = /[^ \t]+/y;
 const SPACE = /[ \t]+/y;
 
@@ -65,7 +66,8 @@ function readSpecifiers(scanner: Scanner): { specifiers: string } {
   const parenthesis = scanner.takeChar('(');
   scanner.skipSpace();
   const clauses: string[] = [];
-  for (let clause = scanner.take(SPECIFIER); clause !== undefined; clause = scanner.take(SPECIFIER)) {
+  for (let clause = scanner.take(CLAUSE); clause !== undefined; clause = scanner.take(CLAUSE)) {
+    if (!isSpecifier(clause)) scanner.fail('a version specifier');
     clauses.push(clause);
     scanner.skipSpace();
     if (!scanner.takeChar(',')) break;
@@ -73,8 +75,5 @@ function readSpecifiers(scanner: Scanner): { specifiers: string } {
   }
   if (parenthesis && !scanner.takeChar(')')) scanner.fail('a closing parenthesis');
   scanner.skipSpace();
-  const specifiers = clauses.join(',');
-  // `===` swallows commas, so that its clauses have to be read once more.
-  if (specifiers.includes('===')) parseSpecifiers(specifiers);
-  return { specifiers };
+  return { specifiers: clauses.join(',') };
 }

@@ -11,7 +11,7 @@ import { splitShellWords } from './shell-words.ts';
 import type { Sources } from './sources.ts';
 import { OptionValues } from './values.ts';
 
-const WEB = /^(?:https?|file):/i;
+const WEB = /^(?:https?|file):/;
 const LOCK_FILE = /^pylock\.(?:[^.]+\.)?toml(?:\[[^\]]+\])?$/;
 const PROCESS_FILES = /^\/(?:dev\/(?:std|fd\/)|proc\/)/;
 
@@ -46,7 +46,7 @@ export class RequirementsReader {
   }
 
   private readFile(file: File): void {
-    if (WEB.test(file.name)) refuse(`${file.name} is not a local file`);
+    if (WEB.test(file.name.toLowerCase())) refuse(`${file.name} is not a local file`);
     if (LOCK_FILE.test(basename(file.path))) refuse('a lock file');
     if (file.parents.includes(file.path)) refuse(`${file.path} includes itself`);
     for (const line of logicalLines(decodeRequirements(readRegular(file.path)), this.ctx.env)) this.readLine(line, file);
@@ -89,7 +89,7 @@ export class RequirementsReader {
     const name = requirements ?? own.list('constraints')[0];
     if (name === undefined) return false;
     if (requirements !== undefined && file.constrains) refuse('requirements in a constraints file');
-    if (WEB.test(name)) refuse(`${name} is not a local file`);
+    if (WEB.test(name.toLowerCase())) refuse(`${name} is not a local file`);
     const path = resolve(dirname(file.path), name);
     this.readFile({ name: path, path, constrains: requirements === undefined, parents: [...file.parents, file.path] });
     return true;

@@ -4,7 +4,7 @@ import { PkgCacheError } from '../../errors.ts';
 import type { IndexOptions } from './request.ts';
 import { OptionValues } from './values.ts';
 
-const URL_LIKE = /^[a-z][a-z0-9+.-]*:/i;
+const URL_LIKE = /^[a-zA-Z][a-zA-Z0-9+.-]*:/;
 
 /** Where pip's finder looks, and what it takes: set by the options of the command, changed by lines of requirements files. */
 export class Sources {
@@ -87,5 +87,5 @@ function expandExisting(link: string, home: string): string {
 
 /** A directory as an index holds something else on the next worker. */
 function requireWeb(url: string): void {
-  if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) throw new PkgCacheError('UNRECOGNISED', 'an index that is not on the web');
+  if (!/^https?:\/\//.test(url.toLowerCase()) || !URL.canParse(url)) throw new PkgCacheError('UNRECOGNISED', 'an index that is not on the web');
 }
