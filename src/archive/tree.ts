@@ -1,0 +1,59 @@
+import { chmodSync, closeSync, constants, fchmodSync, futimesSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
+import { modeOf } from './format.ts';
+
+const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+const DIRECTORY_MODE = 0o755;
+
+/** What the tree has to know of a file. `path` is safe (paths.ts) and relative to the tree's root. */
+export interface TreeFile {
+  readonly path: string;
+  readonly executable: boolean;
+  readonly mtime?: number;
+}
+
+/**
+ * Writes files below a directory that it creates. Files are 0644 or 0755 and directories 0755, whatever the umask,
+ * the default ACL or a setgid parent would make of them: the first directory shows whether a chmod is needed.
+ * Methods throw the system's error.
+ */
+export class TreeWriter {
+  readonly #root: string;
+  readonly #chmod: boolean;
+  readonly #made = new Set<string>(['']);
+
+  /** Creates `root`, which must not exist. */
+  constructor(root: string) {
+    this.#root = root;
+    mkdirSync(root, DIRECTORY_MODE);
+    // Every bit of 0644 is one of 0755, so what leaves a directory alone leaves files alone, too.
+    this.#chmod = (statSync(root).mode & 0o7777) !== DIRECTORY_MODE;
+    if (this.#chmod) chmodSync(root, DIRECTORY_MODE);
+  }
+
+  /** Creates a file from the chunks of `body`, each of which is written before the next is asked for. */
+  write(file: TreeFile, body: Iterable<Uint8Array>): void {
+    this.#ensureDirectory(file.path.slice(0, Math.max(0, file.path.lastIndexOf('/'))));
+    const fd = openSync(`${this.#root}/${file.path}`, CREATE, modeOf(file.executable));
+    try {
+      for (const chunk of body) writeAll(fd, chunk);
+      if (this.#chmod) fchmodSync(fd, modeOf(file.executable));
+      if (file.mtime !== undefined) futimesSync(fd, file.mtime, file.mtime);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Creates a directory and those above it, once. */
+  #ensureDirectory(path: string): void {
+    if (this.#made.has(path)) return;
+    this.#ensureDirectory(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
+    mkdirSync(`${this.#root}/${path}`, DIRECTORY_MODE);
+    if (this.#chmod) chmodSync(`${this.#root}/${path}`, DIRECTORY_MODE);
+    this.#made.add(path);
+  }
+}
+
+/** Writes all of `bytes`; one write call may take less (2 GiB at most, or the rest of a full disk). */
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+}

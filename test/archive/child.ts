@@ -1,0 +1,21 @@
+/** Runs in a process of its own (see limits.test.ts): one archive operation, and what it came to, as JSON on stdout. */
+import { readFileSync } from 'node:fs';
+import { packEntry, type PackSource } from '../../src/archive/pack.ts';
+import { unpackEntry, type Expected } from '../../src/archive/unpack.ts';
+
+interface Job {
+  readonly pack?: { source: PackSource; dest: string };
+  readonly unpack?: { path: string; dest: string; expected: Expected };
+}
+
+function run({ pack, unpack }: Job): unknown {
+  try {
+    if (unpack) return { files: unpackEntry({ path: unpack.path }, unpack.dest, unpack.expected).length };
+    return packEntry(pack!.source, pack!.dest);
+  } catch (error) {
+    return { code: (error as { code?: string }).code, cause: ((error as Error).cause as { code?: string } | undefined)?.code };
+  }
+}
+
+const result = run(JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Job);
+process.stdout.write(JSON.stringify({ result, maxRss: process.resourceUsage().maxRSS }));
