@@ -94,7 +94,7 @@ function template(executable: boolean): Template {
 
 function sum(bytes: Buffer, start: number, end: number): number {
   let total = 0;
-  for (let i = start; i < end; i++) total += bytes[i]!;
+  for (let i = start; i < end; i++) total += bytes[i] ?? 0;
   return total;
 }
 

@@ -84,6 +84,6 @@ function byteLength(text: string): number {
 }
 
 function isAscii(text: string): boolean {
-  // eslint-disable-next-line no-control-regex
+   
   return /^[\0-\x7f]*$/.test(text);
 }

@@ -40,7 +40,9 @@ class BytesReader implements Reader {
     return this.#position === this.#bytes.length;
   }
 
-  close(): void {}
+  close(): void {
+    // The bytes belong to the caller.
+  }
 }
 
 /** A window of CHUNK bytes that moves over the file. */

@@ -50,7 +50,8 @@ export function parseSpecifiers(text: string): Specifier[] {
 /**
  * Whether `version` meets every clause of `specifiers` (PEP 440, "Version specifiers"), as `SpecifierSet.contains` says.
  * Without `prereleases`, a pre-release is admitted only if a clause names one. A version that is none meets only `===`.
- * Throws UNRECOGNISED when `specifiers` cannot be read.
+ * Where versions of `packaging` differ, this is what most of them say: `1.0a1` meets `==1.0.0.*` (not before 22) and does not
+ * meet `<1.0.post1` (it does since 26.3). Throws UNRECOGNISED when `specifiers` cannot be read.
  */
 export function satisfies(version: string, specifiers: string, options: { prereleases?: boolean } = {}): boolean {
   const clauses = parseSpecifiers(specifiers);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, copyFile, link, mkdir, open, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { access, copyFile, link, mkdir, open, readdir, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PkgCacheError, systemCode } from '../errors.ts';
 import type { Backend, Watch } from './backend.ts';
@@ -15,6 +15,9 @@ const TEMPORARY = '.tmp';
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV', 'EINVAL']);
 
 const CHUNK = 1024 * 1024;
+
+/** Age in milliseconds from which on a temporary file belongs to a writer that was killed. */
+const LEFT_OVER_MS = 24 * 60 * 60 * 1000;
 
 /**
  * A store in a directory, for NFS and laptops: a key is a path below `root`, and a new object gets its name by `link`,
@@ -70,11 +73,24 @@ async function create(root: string, key: string, payload: Payload, watch: Watch)
   }
 }
 
-/** Fails with ENOENT if the root is missing, which a recursive mkdir would not. */
+/** Fails with ENOENT if the root is missing, which a recursive mkdir would not. Removes what killed writers left. */
 async function makeTemporary(root: string): Promise<void> {
-  await mkdir(join(root, TEMPORARY)).catch((error: unknown) => {
+  const directory = join(root, TEMPORARY);
+  try {
+    await mkdir(directory);
+  } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error;
-  });
+    for (const name of await readdir(directory)) await removeLeftOver(join(directory, name));
+  }
+}
+
+/** Whoever else is at the same is as welcome to remove it. */
+async function removeLeftOver(path: string): Promise<void> {
+  try {
+    if (Date.now() - (await stat(path)).mtimeMs > LEFT_OVER_MS) await unlink(path);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
 }
 
 async function write(root: string, path: string, payload: Payload, watch: Watch): Promise<void> {

@@ -38,8 +38,8 @@ function failure(
 
 /** Makes a cause that is safe to print. `status` is an HTTP status, `code` a system error code. */
 export function storeCause(name: string, status?: number, code?: string): StoreCause {
-  const described = [name, code, status].filter((part) => part !== undefined).join(' ');
-  return Object.assign(new Error(described), {
+  const known = [name === 'Error' ? undefined : name, code, status].filter((part) => part !== undefined);
+  return Object.assign(new Error(known.join(', ')), {
     name,
     ...(status === undefined ? {} : { status }),
     ...(code === undefined ? {} : { code }),

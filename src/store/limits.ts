@@ -2,7 +2,7 @@
 export interface Limits {
   /** Reads: silence after which a first byte is no longer waited for. */
   readonly firstByteMs: number;
-  /** Reads: all useless waiting together. With what a last answer may add, an install loses 5 s at most. */
+  /** Reads: all useless waiting together. An install loses 5 s at most, what it takes to notice included. */
   readonly budgetMs: number;
   /** Reads: what an answer fills the budget up with; a store that needs longer than this for each answer is too slow. */
   readonly answerCreditMs: number;
@@ -22,7 +22,7 @@ export interface Limits {
 
 export const LIMITS: Limits = {
   firstByteMs: 2000,
-  budgetMs: 4500,
+  budgetMs: 3500,
   answerCreditMs: 500,
   floorBytesPerMs: 64,
   retryMs: 150,

@@ -137,7 +137,8 @@ class ResilientStore implements Store {
 
   #failed(error: unknown): void {
     if (!(error instanceof PkgCacheError) || this.#isOpen()) return;
-    this.#circuit.open(this.#now() + CIRCUIT_MS, error.message);
+    const reason = error.message.replace(`store ${this.label}: `, '');
+    this.#circuit.open(this.#now() + CIRCUIT_MS, reason);
   }
 
   #recovered(): void {

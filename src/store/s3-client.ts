@@ -49,14 +49,19 @@ function fixedConfig(): S3ClientConfig {
 }
 
 function configFromEnv(env: Env): S3ClientConfig {
-  const endpoint = env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'];
-  const region = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'];
-  const profile = env['AWS_PROFILE'];
+  const endpoint = first(env, 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL');
+  const region = first(env, 'AWS_REGION', 'AWS_DEFAULT_REGION');
+  const profile = first(env, 'AWS_PROFILE');
   return {
-    ...(endpoint ? { endpoint } : {}),
-    ...(region ? { region } : {}),
-    ...(profile ? { profile } : credentialsFromEnv(env)),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(profile === undefined ? credentialsFromEnv(env) : { profile }),
   };
+}
+
+/** The value of the first of these variables that is set to something. */
+function first(env: Env, ...names: string[]): string | undefined {
+  return names.map((name) => env[name]).find((value) => value !== undefined && value !== '');
 }
 
 /** As the SDK has it: static credentials count only where no profile is named. */
@@ -70,11 +75,10 @@ function credentialsFromEnv(env: Env): S3ClientConfig {
 
 /** Asks the SDK for what may stand in its configuration files. */
 async function configured(base: S3ClientConfig): Promise<{ region: string; endpoint: unknown }> {
-  const { config } = client(base);
-  const fromFile = (config as { serviceConfiguredEndpoint?: () => Promise<unknown> }).serviceConfiguredEndpoint;
+  const config: S3Client['config'] & { serviceConfiguredEndpoint?: () => Promise<unknown> } = client(base).config;
   return {
     region: await config.region().catch(() => DEFAULT_REGION),
-    endpoint: base.endpoint ?? (await fromFile?.()),
+    endpoint: base.endpoint ?? (await config.serviceConfiguredEndpoint?.()),
   };
 }
 

@@ -49,17 +49,16 @@ export function s3Failure(label: string, error: unknown): PkgCacheError {
   if (error instanceof PkgCacheError) return error;
   const { name, status, code } = answerOf(error);
   const cause = storeCause(name, status, code);
-  const what = [name, code, status].filter((part) => part !== undefined).join(', ');
   if (name === 'NoSuchBucket') {
     return unavailable(label, 'there is no such bucket', { cause, hint: 'create the bucket, or correct the store setting' });
   }
   if (CREDENTIALS.has(name) || status === 401 || status === 403) {
-    return denied(label, `not with these credentials (${what})`, {
+    return denied(label, `not with these credentials (${cause.message})`, {
       cause,
       hint: 'reading needs s3:GetObject and s3:ListBucket (without it a missing key is a 403), writing s3:PutObject',
     });
   }
-  return unavailable(label, `no usable answer (${what})`, { cause });
+  return unavailable(label, `no usable answer (${cause.message})`, { cause });
 }
 
 function answerOf(error: unknown): Answer {

@@ -4,8 +4,8 @@ import { Readable } from 'node:stream';
 import type { Watch } from './backend.ts';
 import { filePieces } from './s3-file.ts';
 
-/** Bytes of a part. Four of them are on their way at once. */
-const PART = 8 * 1024 * 1024;
+/** Bytes of a part: the least that S3 takes, since several of them are in memory at once. */
+const PART = 5 * 1024 * 1024;
 const PARTS_AT_ONCE = 4;
 
 /** S3 takes at most this many parts. */

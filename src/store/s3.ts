@@ -5,6 +5,7 @@ import { unavailable } from './failure.ts';
 import { checkKey } from './key.ts';
 import { s3Clients, type S3Clients } from './s3-client.ts';
 import { isConflict, isUnexplained, isMissing, s3Failure } from './s3-failure.ts';
+import { abortLeftOvers } from './s3-leftovers.ts';
 import { readPiece } from './s3-file.ts';
 import { uploadParts } from './s3-parts.ts';
 import type { Payload, StoredObject } from './store.ts';
@@ -78,6 +79,7 @@ class S3Backend implements Backend {
 
   async #send(where: { Bucket: string; Key: string }, payload: Payload, watch: Watch): Promise<string | undefined> {
     if (!(payload instanceof Uint8Array) && payload.size > SINGLE_PUT) {
+      await abortLeftOvers(this.#clients.writes, where, watch.signal, Date.now());
       return await uploadParts(this.#clients.writes, { label: this.label, ...where }, payload, watch);
     }
     const Body = payload instanceof Uint8Array ? payload : await readPiece(this.label, payload, 0, payload.size);

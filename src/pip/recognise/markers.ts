@@ -28,7 +28,7 @@ export type Marker =
   | { readonly all: readonly Marker[] }
   | { readonly left: Operand; readonly operator: string; readonly right: Operand };
 
-const OPERATOR = /===|==|~=|!=|<=|>=|<|>|in\b|not[ \t]+in\b/y;
+const OPERATOR = /===|==|~=|!=|<=|>=|<|>|in\b|not in\b/y;
 const QUOTED = /'[^']*'|"[^"]*"/y;
 const AND = /and\b/y;
 const OR = /or\b/y;
@@ -73,7 +73,7 @@ function readGroup(scanner: Scanner): Marker {
 function readComparison(scanner: Scanner): Marker {
   const left = readOperand(scanner);
   scanner.skipSpace();
-  const operator = scanner.expect(OPERATOR, 'a marker operator').replace(/[ \t]+/, ' ');
+  const operator = scanner.expect(OPERATOR, 'a marker operator');
   scanner.skipSpace();
   const right = readOperand(scanner);
   if ('value' in left === 'value' in right) scanner.fail('a comparison of a variable with a string');

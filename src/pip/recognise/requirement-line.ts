@@ -8,7 +8,7 @@ import type { HashAlgorithm, Requirement } from './request.ts';
 
 const SCHEME = /^[a-zA-Z][a-zA-Z0-9+.-]*:/;
 const ARCHIVE = /[^/]\.(?:zip|whl|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))(?:\s*\[[^\]]+\])?$/;
-const DIRECT_NAME = /^([a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9_])?)\s*(?:\[[^\]]*\]\s*)?@/;
+const DIRECT_NAME = /^([a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?)\s*(?:\[[^\]]*\]\s*)?@/;
 
 /** What a requirements file says besides the requirement itself. */
 export interface LineDetails {

@@ -16,15 +16,16 @@ export interface ParsedRequirement {
   readonly marker?: Marker;
 }
 
-const IDENTIFIER = /[a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9_])?(?![a-zA-Z0-9_])/y;
+const IDENTIFIER = /[a-zA-Z0-9](?:[a-zA-Z0-9._-]*[a-zA-Z0-9])?(?![a-zA-Z0-9_])/y;
 /** Where a clause ends; whether it is a valid one is asked afterwards. */
 const CLAUSE = /[~=!<>]=?=?[ \t]*[^\s,;)]+/y;
-const URL = /[^ \t]+/y;
+const URL = /[^ \t;][^ \t]*/y;
 const SPACE = /[ \t]+/y;
 
 /**
  * Reads a dependency specifier: an argument of pip, a line of a requirements file or a `Requires-Dist` value.
- * Follows the recursive descent of `packaging._parser`. Throws UNRECOGNISED for what that would not accept.
+ * Follows the recursive descent of `packaging._parser`. Throws UNRECOGNISED for what that, or the grammar of `packaging` 21 in
+ * pips before 24.1, would not accept.
  */
 export function parseRequirement(text: string): ParsedRequirement {
   const scanner = new Scanner(text);
@@ -66,14 +67,20 @@ function readSpecifiers(scanner: Scanner): { specifiers: string } {
   const parenthesis = scanner.takeChar('(');
   scanner.skipSpace();
   const clauses: string[] = [];
-  for (let clause = scanner.take(CLAUSE); clause !== undefined; clause = scanner.take(CLAUSE)) {
-    if (!isSpecifier(clause)) scanner.fail('a version specifier');
+  for (let clause = scanner.take(CLAUSE); clause !== undefined; clause = readNext(scanner)) {
+    // Pips before 24.1 take the semicolon for a part of the version.
+    if (!isSpecifier(clause) || (clause.startsWith('===') && scanner.peek() === ';')) scanner.fail('a version specifier');
     clauses.push(clause);
-    scanner.skipSpace();
-    if (!scanner.takeChar(',')) break;
     scanner.skipSpace();
   }
   if (parenthesis && !scanner.takeChar(')')) scanner.fail('a closing parenthesis');
   scanner.skipSpace();
   return { specifiers: clauses.join(',') };
+}
+
+/** The clause after a comma; a trailing comma is an error to pips before 24.1. */
+function readNext(scanner: Scanner): string | undefined {
+  if (!scanner.takeChar(',')) return undefined;
+  scanner.skipSpace();
+  return scanner.expect(CLAUSE, 'a version specifier');
 }

@@ -1,0 +1,116 @@
+import { closeSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, utimesSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { hostname } from 'node:os';
+import { systemCode } from '../errors.ts';
+
+/**
+ * A claim says "somebody is at work on this already". It saves work and nothing else: whatever is done under a claim
+ * must also be right when two hold it, because a claim whose holder seems gone is taken over.
+ */
+export interface Claim {
+  /** Shows that the holder is alive; call it at least every minute during long work. */
+  refresh(): void;
+  release(): void;
+}
+
+/** Without a sign of life for this long (ms), a holder on another host or in another pid namespace counts as gone. */
+const SILENCE_LIMIT = 120_000;
+
+/** Takes the claim at `path`, or returns undefined while somebody else holds it. */
+export function tryClaim(path: string): Claim | undefined {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const claim = create(path);
+    if (claim) return claim;
+    if (!isAbandoned(path)) return undefined;
+    unlinkQuietly(path);
+  }
+  return undefined;
+}
+
+/** Whether somebody who is still at work holds the claim at `path`. */
+export function isClaimed(path: string): boolean {
+  try {
+    statSync(path);
+  } catch {
+    return false;
+  }
+  return !isAbandoned(path);
+}
+
+function create(path: string): Claim | undefined {
+  mkdirSync(dirname(path), { recursive: true });
+  let fd: number;
+  try {
+    fd = openSync(path, 'wx', 0o644);
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return undefined;
+    throw error;
+  }
+  try {
+    writeSync(fd, JSON.stringify({ pid: process.pid, host: hostIdentity() }));
+  } finally {
+    closeSync(fd);
+  }
+  return {
+    refresh: () => touchQuietly(path),
+    release: () => unlinkQuietly(path),
+  };
+}
+
+function isAbandoned(path: string): boolean {
+  try {
+    const { mtimeMs } = statSync(path);
+    const silence = Date.now() - mtimeMs;
+    // A clock that jumped back makes files from "the future": those count from the moment of the jump.
+    if (silence > SILENCE_LIMIT || silence < -SILENCE_LIMIT) return true;
+    const holder = JSON.parse(readFileSync(path, 'utf8')) as { pid?: unknown; host?: unknown };
+    if (holder.host !== hostIdentity() || typeof holder.pid !== 'number') return false;
+    return !isAlive(holder.pid);
+  } catch (error) {
+    // Half-written: its holder is between open and write, or died there; the silence limit decides.
+    return systemCode(error) === 'ENOENT';
+  }
+}
+
+/** Whether a process of this pid exists (it may belong to somebody else). */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+}
+
+let identity: string | undefined;
+
+/** Pids mean something only inside one pid namespace of one host. */
+export function hostIdentity(): string {
+  identity ??= `${hostname()}:${pidNamespace()}`;
+  return identity;
+}
+
+function pidNamespace(): string {
+  try {
+    return String(statSync('/proc/self/ns/pid').ino);
+  } catch {
+    return 'host';
+  }
+}
+
+function touchQuietly(path: string): void {
+  const now = Date.now() / 1000;
+  try {
+    utimesSync(path, now, now);
+  } catch {
+    // Taken over by somebody: the work goes on, publishing decides.
+  }
+}
+
+function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Already gone.
+  }
+}

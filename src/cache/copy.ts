@@ -1,0 +1,177 @@
+import { constants, copyFileSync, linkSync, mkdirSync, rmSync, statSync, utimesSync, chmodSync, writeFileSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { PkgCacheError, systemCode } from '../errors.ts';
+import type { EntryFile } from './entry.ts';
+
+/**
+ * How files come out of the cache.
+ *
+ * `private`: every file becomes an inode of its own, as a reflink where the file system has them, else as a copy.
+ * `hardlink`: files share the cache's inodes. Saves disk and time, but what a job writes into an installed file in place it then writes
+ * into every environment that was linked, and into the cache. The cache notices (size and time differ from the manifest) and drops the entry.
+ */
+export type LinkMode = 'private' | 'hardlink';
+
+/** The modes that files and directories get, as pip computes them from the umask. */
+export interface Modes {
+  readonly file: number;
+  readonly executable: number;
+  readonly directory: number;
+}
+
+/** pip's modes under a umask: `0666 & ~umask`, executables `(0777 & ~umask) | 0111` (pip/_internal/utils/unpacking.py). */
+export function modesFor(umask: number): Modes {
+  return { file: 0o666 & ~umask, executable: (0o777 & ~umask) | 0o111, directory: 0o777 & ~umask };
+}
+
+/** Modes of what lies in an entry, whatever the umask of its maker. */
+export const ENTRY_MODES: Modes = modesFor(0o022);
+
+export interface CopyRequest {
+  readonly from: string;
+  readonly to: string;
+  readonly files: readonly EntryFile[];
+  readonly mode: LinkMode;
+  readonly modes: Modes;
+}
+
+/**
+ * Copies an entry's files into the new directory `to`, which is removed again when anything fails.
+ * Throws ENTRY_INVALID when a file is not as the manifest says, otherwise the system error (ENOSPC, EACCES, …).
+ */
+export function copyTree(request: CopyRequest): void {
+  const { from, to, files, modes } = request;
+  const copy = copierFor(request);
+  const made = new Set<string>();
+  try {
+    mkdirSync(to, { recursive: true });
+    for (const file of files) {
+      const target = join(to, file.path);
+      makeDirectory(dirname(target), to, made, modes.directory);
+      copy(join(from, file.path), target, file);
+    }
+  } catch (error) {
+    rmSync(to, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+type Copier = (source: string, target: string, file: EntryFile) => void;
+
+function copierFor(request: CopyRequest): Copier {
+  const copy = privateCopier(request);
+  if (request.mode === 'private') return copy;
+  const { modes } = request;
+  const published = statSync(join(dirname(request.from), 'files.json')).mtimeMs;
+  return (source, target, file) => {
+    assertUnchanged(source, file, published);
+    const wanted = file.executable ? modes.executable : modes.file;
+    const stored = file.executable ? ENTRY_MODES.executable : ENTRY_MODES.file;
+    if (wanted !== stored || !tryLink(source, target)) copy(source, target, file);
+  };
+}
+
+function privateCopier({ from, to, modes }: CopyRequest): Copier {
+  // Asking for a reflink that cannot be had costs a system call per file, so ask once.
+  const flags = constants.COPYFILE_EXCL | (canReflink(from, to) ? constants.COPYFILE_FICLONE : 0);
+  const chmod = modes.file !== ENTRY_MODES.file || modes.executable !== ENTRY_MODES.executable;
+  return (source, target, file) => {
+    copyFileSync(source, target, flags);
+    // A machine that lost power may have kept a file's name and lost its bytes.
+    assertSize(statSync(target).size, source, file);
+    if (chmod) chmodSync(target, file.executable ? modes.executable : modes.file);
+    if (file.mtime !== undefined) utimesSync(target, file.mtime, file.mtime);
+  };
+}
+
+/** Link failures that only mean "copy this one": another file system, forbidden, or too many links (ext4 allows 65,000). */
+const LINK_FALLBACK = new Set(['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+function tryLink(source: string, target: string): boolean {
+  try {
+    linkSync(source, target);
+    return true;
+  } catch (error) {
+    if (LINK_FALLBACK.has(systemCode(error) ?? '')) return false;
+    throw error;
+  }
+}
+
+/** Hardlinked files may have been written to through another name; a changed size or time shows it. `published` is in ms. */
+function assertUnchanged(source: string, file: EntryFile, published: number): void {
+  const stat = statSync(source);
+  const sameTime = file.mtime === undefined ? stat.mtimeMs <= published : Math.trunc(stat.mtimeMs / 1000) === file.mtime;
+  if (!sameTime) throw changed(source);
+  assertSize(stat.size, source, file);
+}
+
+function assertSize(size: number, source: string, file: EntryFile): void {
+  if (size !== file.size) throw changed(source);
+}
+
+function changed(source: string): PkgCacheError {
+  return new PkgCacheError('ENTRY_INVALID', `${source} was changed after it was cached`);
+}
+
+const reflinks = new Map<string, boolean>();
+
+function canReflink(from: string, to: string): boolean {
+  const toDevice = deviceOf(to);
+  const fromDevice = deviceOf(from);
+  if (fromDevice !== toDevice || fromDevice === undefined) return false;
+  const pair = String(fromDevice);
+  let answer = reflinks.get(pair);
+  if (answer === undefined) {
+    answer = probeReflink(nearestExisting(to));
+    reflinks.set(pair, answer);
+  }
+  return answer;
+}
+
+function probeReflink(directory: string): boolean {
+  const source = join(directory, `.pkg-cache-probe-${process.pid}`);
+  const target = `${source}-clone`;
+  try {
+    writeFileSync(source, 'x', { flag: 'wx' });
+    copyFileSync(source, target, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    for (const path of [source, target]) {
+      try {
+        unlinkSync(path);
+      } catch {
+        // Was never made.
+      }
+    }
+  }
+}
+
+/** The device number of a path, or of the nearest directory above it that exists. */
+export function deviceOf(path: string): number | undefined {
+  try {
+    return statSync(nearestExisting(path)).dev;
+  } catch {
+    return undefined;
+  }
+}
+
+function nearestExisting(path: string): string {
+  for (let current = path; ; current = dirname(current)) {
+    try {
+      statSync(current);
+      return current;
+    } catch (error) {
+      if (current === dirname(current)) throw error;
+    }
+  }
+}
+
+function makeDirectory(directory: string, root: string, made: Set<string>, mode: number): void {
+  if (directory === root || made.has(directory)) return;
+  makeDirectory(dirname(directory), root, made, mode);
+  mkdirSync(directory);
+  if (mode !== ENTRY_MODES.directory) chmodSync(directory, mode);
+  made.add(directory);
+}

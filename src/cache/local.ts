@@ -1,0 +1,258 @@
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { PkgCacheError, systemCode } from '../errors.ts';
+import { LAYOUT, entryId, parseFiles, serialiseFiles, type Entry, type EntryFile, type EntryKey } from './entry.ts';
+import { hostIdentity, isAlive, tryClaim, type Claim } from './claim.ts';
+import { sha256 } from '../hash.ts';
+
+/** An entry that lies in the local cache. */
+export interface LocalEntry<Meta = unknown> {
+  readonly id: string;
+  /** The entry's directory; its files are below `tree/`. */
+  readonly dir: string;
+  readonly entry: Entry<Meta>;
+}
+
+/** One line of `pkg-cache status`. `copying`: a live process is at it; `stalled`: it was begun and not finished, or failed a check. */
+export interface EntryStatus {
+  readonly status: 'cached' | 'copying' | 'stalled';
+  readonly key: EntryKey | undefined;
+  readonly path: string;
+  readonly size: number;
+  /** Milliseconds since the epoch. */
+  readonly lastUsed: number;
+}
+
+/** What `owner.json` in a staging directory says, so that others can tell work in progress from left-overs. */
+interface Owner {
+  readonly pid: number;
+  readonly host: string;
+  readonly key: EntryKey;
+}
+
+/**
+ * The worker's local cache.
+ *
+ *     <root>/v1/entries/<2 hex>/<id>/{entry.json, files.json, tree/…}   immutable; appears by one rename
+ *     <root>/v1/staging/<id>.<random>/{owner.json, entry/…}             private to the process that makes it
+ *     <root>/v1/stalled/<id>.<random>/                                  failed a check; never served
+ *     <root>/v1/{ready,spool,claims,state}/…                            see ready.ts, fleet/spool.ts, claim.ts
+ *
+ * Any number of processes may use it at once, and any of them may be killed at any point: what is visible under `entries/` is whole.
+ */
+export class LocalCache {
+  readonly root: string;
+
+  constructor(directory: string) {
+    this.root = join(directory, `v${LAYOUT}`);
+  }
+
+  path(...parts: string[]): string {
+    return join(this.root, ...parts);
+  }
+
+  entryDir(id: string): string {
+    return this.path('entries', id.slice(0, 2), id);
+  }
+
+  /** The entry for `key`, or undefined. A broken entry is a miss; the caller never sees why. */
+  lookup<Meta>(key: EntryKey): LocalEntry<Meta> | undefined {
+    return this.byId<Meta>(entryId(key));
+  }
+
+  byId<Meta>(id: string): LocalEntry<Meta> | undefined {
+    const dir = this.entryDir(id);
+    try {
+      const entry = JSON.parse(readFileSync(join(dir, 'entry.json'), 'utf8')) as Entry<Meta>;
+      if (entry.layout !== LAYOUT || entryId(entry.key) !== id) return undefined;
+      return { id, dir, entry };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The file list of an entry, checked against the hash in `entry.json`. Throws ENTRY_INVALID. */
+  files(local: LocalEntry): EntryFile[] {
+    const text = readFileSync(join(local.dir, 'files.json'), 'utf8');
+    if (sha256(text) !== local.entry.files) {
+      throw new PkgCacheError('ENTRY_INVALID', `the file list of ${describeKey(local.entry.key)} does not match its manifest`);
+    }
+    return parseFiles(text);
+  }
+
+  /** Claims the making of an entry, so that one process does it while others wait. */
+  claimEntry(key: EntryKey): Claim | undefined {
+    return tryClaim(this.path('claims', entryId(key)));
+  }
+
+  /** Opens a private directory in which an entry is put together. */
+  stage(key: EntryKey): Staging {
+    const id = entryId(key);
+    const dir = this.path('staging', `${id}.${randomBytes(6).toString('hex')}`);
+    mkdirSync(dir, { recursive: true });
+    const owner: Owner = { pid: process.pid, host: hostIdentity(), key };
+    writeFileSync(join(dir, 'owner.json'), JSON.stringify(owner));
+    return new Staging(this, id, dir);
+  }
+
+  /** Remembers that an entry was used now: the time of its `entry.json`. Not being allowed to is no error. */
+  touch(local: LocalEntry): void {
+    const now = Date.now() / 1000;
+    try {
+      utimesSync(join(local.dir, 'entry.json'), now, now);
+    } catch {
+      // Another user's cache, or a read-only one.
+    }
+  }
+
+  /** Takes an entry out of service because it failed a check. It is kept aside for whoever wants to know why. */
+  quarantine(local: LocalEntry): void {
+    mkdirSync(this.path('stalled'), { recursive: true });
+    try {
+      renameSync(local.dir, this.path('stalled', `${local.id}.${randomBytes(6).toString('hex')}`));
+    } catch {
+      // Somebody else did, or it is not ours to move; `lookup` callers check again.
+    }
+  }
+
+  /** Every entry, whole or not, one at a time: nothing is held in memory. */
+  *list(): Generator<EntryStatus> {
+    for (const shard of listDir(this.path('entries'))) {
+      for (const id of listDir(this.path('entries', shard))) yield readStatus(this.path('entries', shard, id), 'cached');
+    }
+    for (const name of listDir(this.path('staging'))) yield this.#stagingStatus(name);
+    for (const name of listDir(this.path('stalled'))) yield readStatus(this.path('stalled', name), 'stalled');
+  }
+
+  /** Removes staging directories whose process is gone. */
+  sweep(): void {
+    for (const name of listDir(this.path('staging'))) {
+      if (this.#stagingStatus(name).status === 'stalled') rmSync(this.path('staging', name), { recursive: true, force: true });
+    }
+  }
+
+  #stagingStatus(name: string): EntryStatus {
+    const path = this.path('staging', name);
+    try {
+      const owner = JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner;
+      const copying = owner.host === hostIdentity() ? isAlive(owner.pid) : isRecent(path);
+      return { status: copying ? 'copying' : 'stalled', key: owner.key, path, size: 0, lastUsed: modified(path) };
+    } catch {
+      return { status: isRecent(path) ? 'copying' : 'stalled', key: undefined, path, size: 0, lastUsed: modified(path) };
+    }
+  }
+}
+
+/** An entry in the making. `tree` is where its files go; nothing is visible before `publish`. */
+export class Staging {
+  readonly dir: string;
+  readonly #cache: LocalCache;
+  readonly #id: string;
+  readonly #base: string;
+
+  constructor(cache: LocalCache, id: string, base: string) {
+    this.#cache = cache;
+    this.#id = id;
+    this.#base = base;
+    this.dir = join(base, 'entry');
+  }
+
+  get tree(): string {
+    return join(this.dir, 'tree');
+  }
+
+  /**
+   * Makes the entry visible by one rename. First writer wins: if another process published the same entry, that one stays.
+   * The tree must hold exactly `files`, already verified.
+   */
+  publish<Meta>(key: EntryKey, archive: Entry['archive'], files: readonly EntryFile[], meta: Meta): LocalEntry<Meta> {
+    const filesJson = serialiseFiles(files);
+    const entry: Entry<Meta> = {
+      layout: LAYOUT,
+      key,
+      archive,
+      size: files.reduce((sum, file) => sum + file.size, 0),
+      count: files.length,
+      files: sha256(filesJson),
+      meta,
+    };
+    return this.publishEntry(entry, filesJson);
+  }
+
+  /** As `publish`, for an entry whose manifest exists already (pulled from a store). */
+  publishEntry<Meta>(entry: Entry<Meta>, filesJson: string): LocalEntry<Meta> {
+    writeFileSync(join(this.dir, 'files.json'), filesJson);
+    writeFileSync(join(this.dir, 'entry.json'), JSON.stringify(entry));
+    for (const path of [this.dir, this.tree]) chmodSync(path, 0o755);
+    for (const name of ['files.json', 'entry.json']) chmodSync(join(this.dir, name), 0o644);
+    const target = this.#cache.entryDir(this.#id);
+    mkdirSync(join(target, '..'), { recursive: true });
+    try {
+      renameSync(this.dir, target);
+    } catch (error) {
+      const code = systemCode(error);
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+    } finally {
+      this.discard();
+    }
+    return { id: this.#id, dir: target, entry };
+  }
+
+  /** Removes what was staged. Harmless after `publish`. */
+  discard(): void {
+    rmSync(this.#base, { recursive: true, force: true });
+  }
+}
+
+/** `name==version`, for messages. */
+export function describeKey(key: EntryKey): string {
+  return `${key.name}==${key.version}`;
+}
+
+/** Checks that a cache directory can be trusted: not a link, ours or root's, not writable for everybody. Throws CACHE_UNUSABLE. */
+export function assertTrustworthy(directory: string, uid: number | undefined): void {
+  if (!existsSync(directory)) return;
+  const stat = lstatSync(directory);
+  const refuse = (why: string): never => {
+    throw new PkgCacheError('CACHE_UNUSABLE', `the cache directory ${directory} ${why}`, {
+      hint: 'set PKG_CACHE_DIR to a directory of your own',
+    });
+  };
+  if (stat.isSymbolicLink()) refuse('is a symbolic link');
+  if (!stat.isDirectory()) refuse('is not a directory');
+  if (uid !== undefined && stat.uid !== uid && stat.uid !== 0) refuse('belongs to another user');
+  if ((stat.mode & 0o002) !== 0 && (stat.mode & 0o1000) === 0) refuse('can be written by everybody');
+}
+
+function readStatus(path: string, status: EntryStatus['status']): EntryStatus {
+  try {
+    const manifest = join(path, 'entry.json');
+    const entry = JSON.parse(readFileSync(manifest, 'utf8')) as Entry;
+    return { status, key: entry.key, path, size: entry.size, lastUsed: modified(manifest) };
+  } catch {
+    return { status: 'stalled', key: undefined, path, size: 0, lastUsed: modified(path) };
+  }
+}
+
+const RECENT = 120_000;
+
+function isRecent(path: string): boolean {
+  return Math.abs(Date.now() - modified(path)) < RECENT;
+}
+
+function modified(path: string): number {
+  try {
+    return lstatSync(path).mtimeMs;
+  } catch {
+    return 0;
+  }
+}
+
+function listDir(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,124 @@
+import { constants, setPriority } from 'node:os';
+import { appendFileSync, mkdirSync } from 'node:fs';
+import { LocalCache, assertTrustworthy } from '../cache/local.ts';
+import { configFile, processEnv, readSettings } from '../config.ts';
+import { PkgCacheError } from '../errors.ts';
+import { runBackground, type BackgroundOptions, type Remainder } from '../fleet/background.ts';
+import { Spool } from '../fleet/spool.ts';
+import { collect } from '../pip/collect/collect.ts';
+import type { CollectDetails } from '../pip/collect/job.ts';
+import { printStatus } from './status.ts';
+
+/** What the commands work on. */
+interface World {
+  readonly cacheDir: string;
+  readonly cache: LocalCache;
+  readonly spool: Spool;
+  readonly background: BackgroundOptions;
+}
+
+/** Runs `pkg-cache ARG…`; returns the exit code: 0 done, 1 something is left or wrong, 2 the command line is. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  try {
+    if (args[0] === 'background') return await background();
+    return await command(args);
+  } catch (error) {
+    if (!(error instanceof PkgCacheError)) throw error;
+    console.error(`pkg-cache: ${error.message}${error.hint === undefined ? '' : `\n  ${error.hint}`}`);
+    return 1;
+  }
+}
+
+async function command(args: readonly string[]): Promise<number> {
+  const { default: yargs } = await import('yargs');
+  let code = 0;
+  await yargs([...args])
+    .scriptName('pkg-cache')
+    .usage('$0 <command>\n\nShows and steers the cache behind the pip shim.')
+    .command(
+      ['status', '$0'],
+      'Show what is in the local cache, and what waits to be stored',
+      (command) =>
+        command
+          .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
+          .example('$0 status', 'a table: status, package, origin, path')
+          .example('$0 status --json', 'the same for programs'),
+      ({ json }) => {
+        const { cacheDir, cache, spool } = openWorld();
+        printStatus({ cacheDir, cache, spool, json, print: (line) => console.log(line) });
+      },
+    )
+    .command(
+      'flush',
+      'Wait until everything that waits to be stored has been stored',
+      (command) => command.example('$0 flush', 'before a worker is thrown away; exit 1 if something is left'),
+      async () => {
+        code = await flush();
+      },
+    )
+    .demandCommand()
+    .strict()
+    .help()
+    .version(false)
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined, parser) => {
+      if (error) throw error;
+      console.error(`${message ?? ''}\n`);
+      parser.showHelp();
+      code = 2;
+    })
+    .parseAsync();
+  return code;
+}
+
+async function flush(): Promise<number> {
+  const { background: options, spool } = openWorld();
+  let left = await runBackground(options);
+  // Somebody else may be at it: wait for them as long as they get on.
+  for (let silent = 0; left.waiting + left.uploads.length > 0 && left.problem === undefined && silent < 100; silent++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const before = left.waiting + left.uploads.length;
+    left = await runBackground(options);
+    if (left.waiting + left.uploads.length < before) silent = 0;
+  }
+  return reportLeft(left, spool);
+}
+
+function reportLeft(left: Remainder, _spool: Spool): number {
+  if (left.waiting + left.uploads.length === 0) return 0;
+  const parts = [
+    ...(left.uploads.length > 0 ? [`${left.uploads.length} not stored yet`] : []),
+    ...(left.waiting > 0 ? [`${left.waiting} installs still at work`] : []),
+  ];
+  console.error(`pkg-cache: ${parts.join(', ')}${left.problem === undefined ? '' : `: ${left.problem}`}. Nothing is lost: the next install or flush tries again.`);
+  return 1;
+}
+
+async function background(): Promise<number> {
+  setPriority(constants.priority.PRIORITY_LOW);
+  const { background: options } = openWorld();
+  await runBackground(options);
+  return 0;
+}
+
+function openWorld(): World {
+  process.umask(0o022);
+  const env = processEnv();
+  const settings = readSettings(env, configFile());
+  if (settings.cacheDir === undefined) {
+    throw new PkgCacheError('CONFIG', 'no cache is configured', { hint: 'set PKG_CACHE_DIR, or run install.sh' });
+  }
+  const { cacheDir, store } = settings;
+  assertTrustworthy(cacheDir, process.getuid?.());
+  const cache = new LocalCache(cacheDir);
+  mkdirSync(cache.path('state'), { recursive: true });
+  const spool = new Spool(cache);
+  const openStore: BackgroundOptions['openStore'] = async () => {
+    if (store === undefined) return undefined;
+    const { openSharedStore } = await import('../fleet/remote.ts');
+    return await openSharedStore(cache, store, env);
+  };
+  const log = (message: string): void => appendFileSync(cache.path('state', 'background.log'), `${new Date().toISOString()} ${process.pid} ${message}\n`);
+  const collectors = { pip: (into: LocalCache, details: unknown) => collect(into, details as CollectDetails) };
+  return { cacheDir, cache, spool, background: { cache, spool, openStore, collectors, log } };
+}

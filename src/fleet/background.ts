@@ -1,0 +1,179 @@
+import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isClaimed, tryClaim } from '../cache/claim.ts';
+import type { LocalCache, LocalEntry } from '../cache/local.ts';
+import { ReadyCopies } from '../cache/ready.ts';
+import { PkgCacheError } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+import { push } from './push.ts';
+import { hasEnded, spooledAt, type Job, type Spool, type Spooled } from './spool.ts';
+
+/** What an ecosystem does with a `collect` job: snapshots, one at a time. */
+export type Collector = (cache: LocalCache, details: unknown) => Iterable<Collected>;
+
+export type Collected =
+  | { readonly outcome: 'created'; readonly local: LocalEntry }
+  | { readonly outcome: 'exists' }
+  | { readonly outcome: 'skipped'; readonly what: string; readonly why: string };
+
+export interface BackgroundOptions {
+  readonly cache: LocalCache;
+  readonly spool: Spool;
+  /** Undefined: there is none, and nothing is uploaded. */
+  readonly openStore: () => Promise<Store | undefined>;
+  readonly collectors: Readonly<Record<string, Collector>>;
+  /** One line for the log of background work. */
+  readonly log: (message: string) => void;
+}
+
+/** What a run left undone. */
+export interface Remainder {
+  /** Collections whose installer is still at work. */
+  readonly waiting: number;
+  /** Entries that are not in the store yet. */
+  readonly uploads: readonly string[];
+  /** Why, if the store was tried. */
+  readonly problem: string | undefined;
+}
+
+const CLAIM = 'background';
+
+/** Starts the background process unless one is at work already; it outlives us and holds none of our streams. */
+export function startBackground(cache: LocalCache, app: string, env: Readonly<Record<string, string | undefined>>): void {
+  if (isClaimed(cache.path('claims', CLAIM))) return;
+  const child = spawn(process.execPath, [app, 'background'], { detached: true, stdio: 'ignore', cwd: '/', env: { ...env } });
+  child.on('error', () => undefined); // The next install tries again.
+  child.unref();
+}
+
+/**
+ * Empties the spool: snapshots, then uploads, then ready copies, until nothing can be done any more. One process per cache does it; for the
+ * others this returns at once. What is spooled while the claim is held is seen here, because the spool is looked at once more after letting go.
+ */
+export async function runBackground(options: BackgroundOptions): Promise<Remainder> {
+  const { cache, spool } = options;
+  let remainder = remaining(spool, undefined);
+  for (;;) {
+    const claim = tryClaim(cache.path('claims', CLAIM));
+    if (!claim) return remaining(spool, undefined);
+    const heartbeat = setInterval(() => claim.refresh(), 20_000);
+    try {
+      cache.sweep();
+      remainder = await emptySpool(options);
+    } finally {
+      clearInterval(heartbeat);
+      claim.release();
+    }
+    const left = remaining(spool, undefined);
+    if (left.waiting === 0 && left.uploads.length <= remainder.uploads.length) return remainder;
+  }
+}
+
+async function emptySpool(options: BackgroundOptions): Promise<Remainder> {
+  const { spool } = options;
+  for (;;) {
+    const before = spool.jobs().length;
+    const done = doJobs(options);
+    const problem = await upload(options);
+    const jobs = spool.jobs();
+    if (jobs.length === 0) return remaining(spool, problem);
+    // Installers that are still at work are waited for.
+    if (!done && jobs.length === before) await sleep(100);
+  }
+}
+
+/** Does every job that can be done now; whether there was one. */
+function doJobs(options: BackgroundOptions): boolean {
+  let done = false;
+  for (const spooled of sorted(options.spool.jobs())) {
+    if (!isDue(spooled)) continue;
+    attempt(options, spooled);
+    options.spool.done(spooled);
+    done = true;
+  }
+  return done;
+}
+
+/** Snapshots come before ready copies: others wait for them. */
+function sorted(jobs: readonly Spooled[]): Spooled[] {
+  return [...jobs].sort((a, b) => Number(a.job.kind === 'prepare') - Number(b.job.kind === 'prepare'));
+}
+
+function isDue(spooled: Spooled): boolean {
+  return spooled.job.kind !== 'collect' || hasEnded(spooled.job.after, spooledAt(spooled));
+}
+
+function attempt(options: BackgroundOptions, { job }: Spooled): void {
+  try {
+    if (job.kind === 'collect') collectJob(options, job);
+    else prepareJob(options, job);
+  } catch (error) {
+    options.log(`${job.kind}: ${messageOf(error)}`);
+  }
+}
+
+function collectJob({ cache, spool, collectors, log }: BackgroundOptions, job: Job & { kind: 'collect' }): void {
+  for (const collected of collectors[job.ecosystem]?.(cache, job.details) ?? []) {
+    if (collected.outcome === 'created') {
+      spool.addUpload(collected.local.id);
+      log(`cached ${collected.local.entry.key.name}==${collected.local.entry.key.version}, ${collected.local.entry.size} bytes`);
+    } else if (collected.outcome === 'skipped') log(`not cached: ${collected.what}: ${collected.why}`);
+  }
+}
+
+function prepareJob({ cache }: BackgroundOptions, job: Job & { kind: 'prepare' }): void {
+  const ready = new ReadyCopies(cache, job.owner);
+  for (const id of job.ids) {
+    const local = cache.byId(id);
+    if (!local) continue;
+    try {
+      if (!ready.prepare(local)) return;
+    } catch (error) {
+      if (!(error instanceof PkgCacheError) || error.code !== 'ENTRY_INVALID') throw error;
+      cache.quarantine(local);
+    }
+  }
+}
+
+async function upload({ cache, spool, openStore, log }: BackgroundOptions): Promise<string | undefined> {
+  const ids = spool.uploads();
+  if (ids.length === 0) return undefined;
+  const store = await openStore();
+  if (!store) {
+    for (const id of ids) spool.uploaded(id);
+    return undefined;
+  }
+  try {
+    for (const id of ids) await uploadOne(cache, spool, store, id, log);
+    return undefined;
+  } catch (error) {
+    log(`upload: ${messageOf(error)}`);
+    return messageOf(error);
+  } finally {
+    store.close();
+  }
+}
+
+/** Throws only what concerns the store as a whole. */
+async function uploadOne(cache: LocalCache, spool: Spool, store: Store, id: string, log: (message: string) => void): Promise<void> {
+  const local = cache.byId(id);
+  if (local) {
+    try {
+      const outcome = await push(cache, store, local);
+      log(`${outcome === 'created' ? 'uploaded' : 'already stored'} ${local.entry.key.name}==${local.entry.key.version}`);
+    } catch (error) {
+      if (!(error instanceof PkgCacheError) || error.code !== 'ENTRY_INVALID') throw error;
+      log(`not uploaded: ${error.message}`);
+      cache.quarantine(local);
+    }
+  }
+  spool.uploaded(id);
+}
+
+function remaining(spool: Spool, problem: string | undefined): Remainder {
+  return { waiting: spool.jobs().length, uploads: spool.uploads(), problem };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,52 @@
+import { LAYOUT, entryId, type Entry, type EntryKey } from '../cache/entry.ts';
+import { PkgCacheError } from '../errors.ts';
+import { sha256 } from '../hash.ts';
+
+/**
+ * How entries lie in a store.
+ *
+ *     v1/<ecosystem>/<platform>/<origin>/<name>/<version>   pointer: the entry's manifest, and which archive holds its files
+ *     v1/archives/<2 hex>/<sha256>.tar                      archive (piptar), named by its own hash
+ *
+ * The archive is created first, the pointer last: a pointer that can be read leads to something whole. Both are created once.
+ * A pointer is one line with the hex SHA-256 of what follows, and a JSON document.
+ */
+export interface Pointer<Meta = unknown> {
+  readonly entry: Entry<Meta>;
+  readonly archive: { readonly sha256: string; readonly size: number };
+}
+
+/** Pointers are small; whatever is larger is no pointer. In bytes. */
+export const MAX_POINTER = 4 << 20;
+
+/** The key of an entry's pointer. `!` of a PEP 440 epoch is not safe in URLs, and `~` occurs in no version. */
+export function pointerKey({ ecosystem, platform, origin, name, version }: EntryKey): string {
+  return ['v' + String(LAYOUT), ecosystem, platform, origin, name, version.replace('!', '~')].join('/');
+}
+
+/** The key of an archive with the given hex SHA-256. */
+export function archiveKey(hash: string): string {
+  return `v${LAYOUT}/archives/${hash.slice(0, 2)}/${hash}.tar`;
+}
+
+/** The bytes of a pointer object. */
+export function encodePointer(pointer: Pointer): Buffer {
+  const json = JSON.stringify(pointer);
+  return Buffer.from(`${sha256(json)}\n${json}\n`);
+}
+
+/** Reads a pointer that was stored under `key`. Throws ARCHIVE_INVALID when it is damaged, or the pointer of something else. */
+export function decodePointer<Meta>(bytes: Buffer, key: EntryKey): Pointer<Meta> {
+  const text = bytes.toString('utf8');
+  const end = text.indexOf('\n');
+  const json = text.slice(end + 1, -1);
+  if (end !== 64 || !text.endsWith('\n') || sha256(json) !== text.slice(0, end)) throw invalid(key, 'is damaged');
+  const pointer = JSON.parse(json) as Pointer<Meta>;
+  if (pointer.entry?.layout !== LAYOUT || entryId(pointer.entry.key) !== entryId(key)) throw invalid(key, 'is of another entry');
+  if (!/^[0-9a-f]{64}$/.test(pointer.archive?.sha256) || !Number.isSafeInteger(pointer.archive.size)) throw invalid(key, 'names no archive');
+  return pointer;
+}
+
+function invalid(key: EntryKey, what: string): PkgCacheError {
+  return new PkgCacheError('ARCHIVE_INVALID', `the pointer ${pointerKey(key)} ${what}`);
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { createWriteStream, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { unpackEntry } from '../archive/unpack.ts';
+import type { Entry, EntryKey } from '../cache/entry.ts';
+import { entryId } from '../cache/entry.ts';
+import type { LocalCache, LocalEntry, Staging } from '../cache/local.ts';
+import { PkgCacheError } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+import { MAX_POINTER, archiveKey, decodePointer, pointerKey, type Pointer } from './objects.ts';
+import { readFileSync } from 'node:fs';
+import { sha256 } from '../hash.ts';
+
+/** Archives up to this size (bytes) are held in memory; larger ones go through a file. */
+const IN_MEMORY = 8 << 20;
+
+/** How many archives are on their way at once; with IN_MEMORY it bounds the memory that they take. */
+const PULLS = 8;
+
+/** Brings entries from a store into the local cache. What goes wrong is a miss, and is told to `report`. */
+export class Puller {
+  readonly #cache: LocalCache;
+  readonly #store: Store;
+  readonly #report: (problem: PkgCacheError) => void;
+  readonly #pointers = new Map<string, Pointer>();
+
+  constructor(cache: LocalCache, store: Store, report: (problem: PkgCacheError) => void) {
+    this.#cache = cache;
+    this.#store = store;
+    this.#report = report;
+  }
+
+  /** The manifests of those entries that the store has, by entry id. */
+  async manifests(keys: readonly EntryKey[]): Promise<Map<string, Entry>> {
+    const found = new Map<string, Entry>();
+    await Promise.all(
+      keys.map(async (key) => {
+        const pointer = await this.#quietly(() => this.#pointer(key));
+        if (!pointer) return;
+        this.#pointers.set(entryId(key), pointer);
+        found.set(entryId(key), pointer.entry);
+      }),
+    );
+    return found;
+  }
+
+  /** Pulls entries whose manifests were found before; what could not be had is left out. */
+  async pull(ids: readonly string[]): Promise<Map<string, LocalEntry>> {
+    const found = new Map<string, LocalEntry>();
+    const queue = [...ids];
+    const work = async (): Promise<void> => {
+      for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
+        const pointer = this.#pointers.get(id);
+        const local = pointer && (await this.#quietly(() => this.#fetch(pointer)));
+        if (local) found.set(id, local);
+      }
+    };
+    await Promise.all(Array.from({ length: PULLS }, work));
+    return found;
+  }
+
+  async #quietly<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#report(error instanceof PkgCacheError ? error : new PkgCacheError('STORE_UNAVAILABLE', 'pulling an entry failed', { cause: error }));
+      return undefined;
+    }
+  }
+
+  async #pointer(key: EntryKey): Promise<Pointer | undefined> {
+    const object = await this.#store.get(pointerKey(key));
+    if (!object) return undefined;
+    if (object.size > MAX_POINTER) {
+      object.body.destroy();
+      throw new PkgCacheError('ARCHIVE_INVALID', `${pointerKey(key)} is too large for a pointer`);
+    }
+    return decodePointer(await readAll(object.body), key);
+  }
+
+  /** One process pulls an entry, the others wait for it as long as that one shows signs of life. */
+  async #fetch(pointer: Pointer): Promise<LocalEntry | undefined> {
+    const { key } = pointer.entry;
+    for (;;) {
+      const present = this.#cache.lookup(key);
+      if (present) return present;
+      const claim = this.#cache.claimEntry(key);
+      if (!claim) {
+        await sleep(50);
+        continue;
+      }
+      const heartbeat = setInterval(() => claim.refresh(), 20_000);
+      try {
+        return this.#cache.lookup(key) ?? (await this.#download(pointer));
+      } finally {
+        clearInterval(heartbeat);
+        claim.release();
+      }
+    }
+  }
+
+  async #download(pointer: Pointer): Promise<LocalEntry | undefined> {
+    const { entry, archive } = pointer;
+    const object = await this.#store.get(archiveKey(archive.sha256));
+    if (!object) return undefined;
+    const staging = this.#cache.stage(entry.key);
+    try {
+      if (object.size !== archive.size) {
+        object.body.destroy();
+        throw new PkgCacheError('ARCHIVE_INVALID', `the archive of ${entry.key.name} has another size than its pointer says`);
+      }
+      const source = archive.size <= IN_MEMORY ? await intoMemory(object.body, archive) : await intoFile(object.body, archive, staging);
+      unpackEntry(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count });
+      return staging.publishEntry(entry, readFileSync(join(staging.dir, 'files.json'), 'utf8'));
+    } finally {
+      staging.discard();
+    }
+  }
+}
+
+async function intoMemory(body: Readable, expected: Pointer['archive']): Promise<{ bytes: Buffer }> {
+  const bytes = await readAll(body);
+  assertHash(sha256(bytes), expected);
+  return { bytes };
+}
+
+async function intoFile(body: Readable, expected: Pointer['archive'], staging: Staging): Promise<{ path: string }> {
+  const path = `${staging.dir}.tar`;
+  const hash = createHash('sha256');
+  const hashing = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  try {
+    await pipeline(body, hashing, createWriteStream(path, { flags: 'wx' }));
+    assertHash(hash.digest('hex'), expected);
+    return { path };
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  }
+}
+
+function assertHash(hash: string, expected: Pointer['archive']): void {
+  if (hash !== expected.sha256) throw new PkgCacheError('ARCHIVE_INVALID', `an archive's bytes are not those of ${expected.sha256}`);
+}
+
+async function readAll(body: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}

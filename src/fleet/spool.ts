@@ -1,0 +1,130 @@
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import type { LocalCache } from '../cache/local.ts';
+import { hostIdentity, isAlive } from '../cache/claim.ts';
+
+/** A process to be waited for. */
+export interface Watched {
+  readonly pid: number;
+  readonly host: string;
+  /** When it started, in the kernel's own unit; tells it from a later process of the same pid. */
+  readonly started: string;
+}
+
+/** What a finished command left for the background process. */
+export type Job =
+  /** Snapshot what an installer brought, once that process has ended. `details` is for the ecosystem alone. */
+  | { readonly kind: 'collect'; readonly ecosystem: string; readonly after: Watched; readonly details: unknown }
+  /** Make ready copies of entries. */
+  | { readonly kind: 'prepare'; readonly ids: readonly string[]; readonly owner: { uid: number; gid: number; umask: number } };
+
+/** A job as it lies in the spool. */
+export interface Spooled {
+  readonly path: string;
+  readonly job: Job;
+}
+
+/**
+ * What is still to be done, on disk, so that it survives whoever left it and whoever does it.
+ *
+ *     <root>/v1/spool/jobs/<time>-<random>.json
+ *     <root>/v1/spool/uploads/<entry id>          empty; the entry is not in the store yet
+ *     <root>/v1/spool/reports/<random>.json       written by pip
+ */
+export class Spool {
+  readonly #cache: LocalCache;
+
+  constructor(cache: LocalCache) {
+    this.#cache = cache;
+  }
+
+  /** Adds a job; it is visible at once and whole. */
+  add(job: Job): void {
+    const directory = this.#directory('jobs');
+    const name = `${Date.now()}-${randomBytes(4).toString('hex')}`;
+    writeFileSync(join(directory, `.${name}`), JSON.stringify(job));
+    renameSync(join(directory, `.${name}`), join(directory, `${name}.json`));
+  }
+
+  /** All jobs, oldest first. One that cannot be read is removed: nobody could ever do it. */
+  jobs(): Spooled[] {
+    return listDir(this.#directory('jobs'))
+      .filter((name) => name.endsWith('.json'))
+      .sort()
+      .flatMap((name) => this.#read(this.#cache.path('spool', 'jobs', name)));
+  }
+
+  done({ path }: Spooled): void {
+    rmSync(path, { force: true });
+  }
+
+  /** Notes that an entry is to be uploaded. */
+  addUpload(id: string): void {
+    writeFileSync(join(this.#directory('uploads'), id), '');
+  }
+
+  /** Ids of entries that wait to be uploaded. */
+  uploads(): string[] {
+    return listDir(this.#cache.path('spool', 'uploads'));
+  }
+
+  uploaded(id: string): void {
+    rmSync(this.#cache.path('spool', 'uploads', id), { force: true });
+  }
+
+  /** A path for an installer's report. */
+  newReport(): string {
+    return join(this.#directory('reports'), `${randomBytes(8).toString('hex')}.json`);
+  }
+
+  #directory(name: string): string {
+    const path = this.#cache.path('spool', name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  }
+
+  #read(path: string): Spooled[] {
+    try {
+      return [{ path, job: JSON.parse(readFileSync(path, 'utf8')) as Job }];
+    } catch {
+      rmSync(path, { force: true });
+      return [];
+    }
+  }
+}
+
+/** Describes a running process so that `hasEnded` can tell when it is gone. */
+export function watch(pid: number): Watched {
+  return { pid, host: hostIdentity(), started: startOf(pid) };
+}
+
+/** Whether a watched process has ended. One of another host or pid namespace cannot be seen from here and counts as ended after a day. */
+export function hasEnded(watched: Watched, since: number): boolean {
+  if (watched.host !== hostIdentity()) return Date.now() - since > 86_400_000;
+  return !isAlive(watched.pid) || startOf(watched.pid) !== watched.started;
+}
+
+/** Field 22 of /proc/PID/stat; '' where there is no such file (macOS). A zombie has ended. */
+function startOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '');
+  } catch {
+    return '';
+  }
+}
+
+/** Milliseconds since the epoch at which a spooled job was written. */
+export function spooledAt({ path }: Spooled): number {
+  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+function listDir(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
+
+/** Hex SHA-256 of a string (as UTF-8) or of bytes. */
+export function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+/** SHA-256 as RECORD files write it (PEP 376, PEP 427): URL-safe base64 without padding. */
+export function sha256Base64Url(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('base64url');
+}
+
+const buffer = Buffer.allocUnsafe(1 << 20);
+
+/** Hex SHA-256 of a file, read in pieces. Throws the system error. */
+export function sha256File(path: string): string {
+  const hash = createHash('sha256');
+  const fd = openSync(path, 'r');
+  try {
+    for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer)) hash.update(buffer.subarray(0, read));
+  } finally {
+    closeSync(fd);
+  }
+  return hash.digest('hex');
+}

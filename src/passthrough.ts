@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import type { Env } from './config.ts';
+
+/** How a child ended. */
+export type Outcome = { readonly code: number } | { readonly signal: NodeJS.Signals };
+
+/** Signals that a caller sends to stop or to steer a tool. Node cannot pass on KILL and STOP. */
+const FORWARDED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGCONT'];
+
+/**
+ * Runs the real tool with our standard streams, in our process group, and passes signals on to it. INT and QUIT from a terminal reach the
+ * tool by themselves, and are not sent twice. Rejects only when the tool cannot be started.
+ */
+export function runTool(tool: string, argv: readonly string[], env: Env): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(tool, argv, { stdio: 'inherit', env: { ...env } });
+    const handlers = FORWARDED.map((signal) => {
+      const fromTerminal = process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT');
+      const handler = (): void => void (fromTerminal || child.kill(signal));
+      process.on(signal, handler);
+      return { signal, handler };
+    });
+    const restore = (): void => {
+      for (const { signal, handler } of handlers) process.off(signal, handler);
+    };
+    child.on('error', (error) => {
+      restore();
+      reject(error);
+    });
+    child.on('close', (code, signal) => {
+      restore();
+      resolve(signal === null ? { code: code ?? 1 } : { signal });
+    });
+  });
+}
+
+/** Ends this process the way the tool ended: with its exit code, or by the same signal. */
+export function mirror(outcome: Outcome): void {
+  if ('code' in outcome) {
+    process.exitCode = outcome.code;
+    return;
+  }
+  process.kill(process.pid, outcome.signal);
+  // Still here: the signal is one that does not end a process by default, or comes in a moment.
+  process.exitCode = 128;
+}

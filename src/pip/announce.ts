@@ -1,0 +1,104 @@
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Closure, Wanted } from './closure.ts';
+import type { InstallContext } from './context.ts';
+import type { PipManifest } from './entry.ts';
+import { displayPath, scriptsNotOnPath, type Output } from './output.ts';
+import type { Placement } from './place/place.ts';
+import { generateScripts } from './scripts.ts';
+import type { Understood } from './understand.ts';
+
+/** Where a served package came from: `(cached)` or `(store)`. */
+export type SourceOf = (entry: PipManifest) => 'cached' | 'store';
+
+type Served = Placement & { readonly wanted: Wanted };
+
+/** pip's lines for what is installed already. */
+export function announceSatisfied(output: Output, { wanted, satisfied }: Closure, cwd: string): void {
+  for (const [name, dist] of satisfied) {
+    const member = wanted.get(name);
+    if (member) output.info(`Requirement already satisfied: ${describe(member)} in ${displayPath(dist.location, cwd)}${from(member)} (${dist.version})`);
+  }
+}
+
+/** A line for each served package, in the order in which the user named them. */
+export function announceHits(output: Output, served: readonly Served[], sourceOf: SourceOf): void {
+  for (const { wanted, entry } of served) {
+    output.info(`Collecting ${describe(wanted)}${from(wanted)} (${sourceOf(entry.entry)})`);
+    output.verbose(`  Using ${entry.entry.archive.filename} sha256=${entry.entry.archive.sha256} from ${entry.dir}`);
+  }
+}
+
+/** With `-v`: why each requirement is a hit or not. */
+export function explainMisses(output: Output, closure: Closure, sourceOf: SourceOf): void {
+  for (const entry of closure.entries.values()) output.verbose(`pkg-cache: ${entry.key.name}==${entry.meta.version}: hit (${sourceOf(entry)})`);
+  for (const { name, pin } of closure.missing) output.verbose(`pkg-cache: ${name}==${pin}: miss, neither in the local cache nor in the store`);
+}
+
+/** What pip says while it installs: the order, and what it had to uninstall. */
+export function announceReplaced(output: Output, served: readonly Served[]): void {
+  if (served.length === 0) return;
+  output.info(`Installing collected packages: ${served.map(({ displayName }) => displayName).join(', ')}`);
+  for (const { displayName, replaces } of served) {
+    if (!replaces) continue;
+    const found = `${rawName(replaces.info)}-${replaces.version}`;
+    output.info(`  Attempting uninstall: ${displayName}`);
+    output.info(`    Found existing installation: ${rawName(replaces.info)} ${replaces.version}`);
+    output.info(`    Uninstalling ${found}:\n      Successfully uninstalled ${found}`);
+  }
+}
+
+/** pip's last lines: warnings about scripts off PATH, the summary sorted by name, and the warning to root. */
+export function announceEnd(output: Output, served: readonly Served[], understood: Understood, context: InstallContext): void {
+  warnAboutScripts(output, served, understood, context);
+  const summary = served.map(({ displayName, entry }) => `${displayName}-${entry.entry.meta.version}`);
+  const names = new Map(served.map(({ displayName }, index) => [summary[index] ?? '', displayName]));
+  summary.sort((a, b) => compare(names.get(a) ?? '', names.get(b) ?? ''));
+  if (summary.length > 0) output.info(`Successfully installed ${summary.join(' ')}`);
+  warnRoot(output, understood, context);
+}
+
+function warnAboutScripts(output: Output, served: readonly Served[], { request, python, layoutOf }: Understood, context: InstallContext): void {
+  if (request.noWarnScriptLocation || request.target !== undefined || request.prefix !== undefined) return;
+  const directory = resolved(layoutOf('').actual.scripts);
+  // pip does not warn where the interpreter itself is: an environment that is used without being activated.
+  if (directory === resolved(dirname(python.interpreter.executable))) return;
+  const path = (context.env['PATH'] ?? '').split(':').flatMap((entry) => [entry, resolved(entry)]).join(':');
+  const [major, minor] = python.facts.version;
+  for (const { entry } of served) {
+    const { consoleScripts } = entry.entry.meta;
+    const names = generateScripts(consoleScripts, [], { executable: '', platform: '', template: '', pythonVersion: [major, minor] }).map(({ name }) => name);
+    const warning = scriptsNotOnPath(names, directory, path);
+    if (warning !== undefined) output.warning(`  ${warning}`.trimStart());
+  }
+}
+
+function warnRoot(output: Output, { request, python }: Understood, context: InstallContext): void {
+  const inVenv = python.interpreter.venv !== undefined;
+  if (request.rootUserAction === 'warn' && context.owner.uid === 0 && !inVenv) output.warning(python.pip.rootWarning);
+}
+
+function describe({ requirement, displayName, pin }: Wanted): string {
+  return requirement.line === '' ? `${displayName}==${pin}` : requirement.line;
+}
+
+function from({ requirement, dependencyOf }: Wanted): string {
+  const source = requirement.comesFrom === '' ? dependencyOf : requirement.comesFrom;
+  return source === undefined ? '' : ` (from ${source})`;
+}
+
+function rawName(info: string): string {
+  return info.slice(0, info.indexOf('-'));
+}
+
+function resolved(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

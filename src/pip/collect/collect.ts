@@ -1,0 +1,84 @@
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import type { LocalCache, LocalEntry } from '../../cache/local.ts';
+import type { PipMeta } from '../entry.ts';
+import { pipKey } from '../entry.ts';
+import { normalName } from '../recognise/names.ts';
+import { canonicalVersion } from '../version.ts';
+import type { CollectDetails } from './job.ts';
+import { parseReport, type ReportedInstall } from './report.ts';
+import { snapshot } from './snapshot.ts';
+
+/** What became of a reported install. */
+export type Collected =
+  | { readonly outcome: 'created'; readonly local: LocalEntry<PipMeta> }
+  | { readonly outcome: 'exists' }
+  | { readonly outcome: 'skipped'; readonly what: string; readonly why: string };
+
+/**
+ * Snapshots what a real pip installed, after it has ended. Nothing is cached unless everything that pip set out to install is there:
+ * a pip that failed or was killed leaves nothing behind in the cache.
+ */
+export function* collect(cache: LocalCache, details: CollectDetails): Generator<Collected> {
+  try {
+    const report = readReport(details.report);
+    if (!report) return;
+    const infos = findInfos(details);
+    const absent = report.every.find(({ name, version }) => !infos.has(infoKey(name, version)));
+    if (absent) {
+      yield { outcome: 'skipped', what: `${absent.name}==${absent.version}`, why: 'pip did not finish installing it' };
+      return;
+    }
+    for (const install of report.cachable) yield collectOne(cache, details, install, infos.get(infoKey(install.name, install.version)) ?? '');
+  } finally {
+    rmSync(details.report, { force: true });
+  }
+}
+
+function collectOne(cache: LocalCache, details: CollectDetails, install: ReportedInstall, distInfo: string): Collected {
+  const what = `${install.name}==${install.version}`;
+  if (!install.isWheel && details.buildOptions) return { outcome: 'skipped', what, why: 'it was built with options' };
+  const key = pipKey(normalName(install.name), install.version, install.isWheel ? details.platform : details.builtPlatform, details.origin);
+  if (cache.lookup(key)) return { outcome: 'exists' };
+  const claim = cache.claimEntry(key);
+  if (!claim) return { outcome: 'skipped', what, why: 'another process is at it' };
+  try {
+    return { outcome: 'created', local: snapshot(cache, key, details, install, distInfo) };
+  } catch (error) {
+    return { outcome: 'skipped', what, why: error instanceof Error ? error.message : String(error) };
+  } finally {
+    claim.release();
+  }
+}
+
+function readReport(path: string): ReturnType<typeof parseReport> {
+  try {
+    return parseReport(readFileSync(path, 'utf8'));
+  } catch {
+    // pip ended before it wrote one, or was killed while it did.
+    return undefined;
+  }
+}
+
+/** The `.dist-info` directories in the target, by normal name and version. */
+function findInfos({ layout }: CollectDetails): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const lib of new Set([layout.actual.purelib, layout.actual.platlib])) {
+    for (const name of listDir(lib)) {
+      const parts = /^([^-]+)-([^-]+)\.dist-info$/.exec(name);
+      if (parts) found.set(infoKey(parts[1] ?? '', parts[2] ?? ''), name);
+    }
+  }
+  return found;
+}
+
+function infoKey(name: string, version: string): string {
+  return `${normalName(name)}==${canonicalVersion(version) ?? version}`;
+}
+
+function listDir(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}

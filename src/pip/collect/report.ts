@@ -1,0 +1,50 @@
+/** A distribution that pip installed from an index, as its report tells. */
+export interface ReportedInstall {
+  readonly name: string;
+  readonly version: string;
+  readonly archive: { readonly filename: string; readonly sha256: string };
+  readonly isWheel: boolean;
+}
+
+interface RawItem {
+  readonly download_info?: { readonly url?: string; readonly archive_info?: { readonly hash?: string; readonly hashes?: Record<string, string> } };
+  readonly is_direct?: boolean;
+  readonly is_yanked?: boolean;
+  readonly metadata?: { readonly name?: string; readonly version?: string };
+}
+
+/** All that a report says was to be installed: `every` by name and version, `cachable` what may be cached. */
+export interface Report {
+  readonly every: readonly { readonly name: string; readonly version: string }[];
+  readonly cachable: readonly ReportedInstall[];
+}
+
+/**
+ * Reads pip's installation report (pip/_internal/models/installation_report.py, version 1). Cachable is what came from an index over the
+ * network with a SHA-256: no direct URL, no VCS, no local file, nothing yanked (pip warns about it each time), nothing fetched with a credential.
+ * Returns undefined for anything that is no such report.
+ */
+export function parseReport(text: string): Report | undefined {
+  const report = JSON.parse(text) as { readonly version?: string; readonly install?: readonly RawItem[] };
+  if (report.version !== '1' || !Array.isArray(report.install)) return undefined;
+  const items = report.install as readonly RawItem[];
+  return {
+    every: items.map((item) => ({ name: item.metadata?.name ?? '', version: item.metadata?.version ?? '' })),
+    cachable: items.flatMap(cachableItem),
+  };
+}
+
+function cachableItem({ download_info: download, is_direct: direct, is_yanked: yanked, metadata }: RawItem): ReportedInstall[] {
+  const archive = download?.archive_info;
+  const sha256 = archive?.hashes?.['sha256'] ?? /^sha256=([0-9a-f]{64})$/.exec(archive?.hash ?? '')?.[1];
+  const filename = archiveName(download?.url ?? '');
+  if (direct || yanked || !sha256 || !filename || !metadata?.name || !metadata.version) return [];
+  return [{ name: metadata.name, version: metadata.version, archive: { filename, sha256 }, isWheel: filename.endsWith('.whl') }];
+}
+
+function archiveName(url: string): string | undefined {
+  if (!URL.canParse(url)) return undefined;
+  const { protocol, username, password, pathname } = new URL(url);
+  if (!/^https?:$/.test(protocol) || username !== '' || password !== '') return undefined;
+  return decodeURIComponent(pathname.slice(pathname.lastIndexOf('/') + 1));
+}

@@ -1,0 +1,61 @@
+import type { LinkMode } from '../cache/copy.ts';
+import type { Entry, EntryKey } from '../cache/entry.ts';
+import type { LocalCache, LocalEntry } from '../cache/local.ts';
+import type { Ownership } from '../cache/ready.ts';
+
+/** The store, as far as an install sees it. Nothing here throws: what the store cannot give is a miss. */
+export interface Remote {
+  /** Manifests of the entries that the store has, by entry id. */
+  manifests(keys: readonly EntryKey[]): Promise<Map<string, Entry>>;
+  /** Brings entries whose manifests were found into the local cache. */
+  pull(ids: readonly string[]): Promise<Map<string, LocalEntry>>;
+  /** The first thing that went wrong, in words, or undefined. */
+  problem(): string | undefined;
+  close(): void;
+}
+
+/** How a real tool ended. */
+export type Outcome = { readonly code: number } | { readonly signal: NodeJS.Signals };
+
+/** What an install may use of the world around it. */
+export interface InstallContext {
+  /** The real pip, and what was given to it. */
+  readonly tool: string;
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  readonly platform: NodeJS.Platform;
+  readonly owner: Ownership;
+  readonly isTerminal: boolean;
+
+  readonly cache: LocalCache;
+  readonly linkMode: LinkMode;
+  readonly readyCopies: boolean;
+  /** Undefined without a store. */
+  readonly openRemote: () => Promise<Remote | undefined>;
+
+  /** Whether this process is the one that the caller waits for and sends signals to. */
+  readonly inCharge: boolean;
+  /** Throws when the caller is gone or wants us to stop. */
+  readonly checkpoint: () => void;
+  readonly print: (text: string) => void;
+  readonly printError: (text: string) => void;
+  /** Runs the real tool to its end, with the caller's terminal. */
+  readonly runTool: (env: Readonly<Record<string, string | undefined>>) => Promise<Outcome>;
+
+  /** A path for pip's report, and the collection of what it will tell once the tool has ended. */
+  readonly newReport: () => string;
+  readonly collectAfterwards: (details: unknown) => void;
+  /** Have ready copies made of entries that were used. */
+  readonly prepareAgain: (ids: readonly string[]) => void;
+}
+
+/** What the shim is to do; see shims/pip. */
+export type Decision =
+  | { readonly kind: 'exit'; readonly outcome: Outcome }
+  | { readonly kind: 'exec' }
+  | { readonly kind: 'report'; readonly file: string }
+  | { readonly kind: 'continue' };
+
+export const EXEC: Decision = { kind: 'exec' };

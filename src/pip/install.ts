@@ -1,0 +1,299 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { entryId, type EntryKey } from '../cache/entry.ts';
+import { tryClaim, type Claim } from '../cache/claim.ts';
+import { ReadyCopies } from '../cache/ready.ts';
+import { PkgCacheError } from '../errors.ts';
+import { sha256 } from '../hash.ts';
+import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
+import { EXEC, type Decision, type InstallContext, type Outcome, type Remote } from './context.ts';
+import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
+import { findInstalled, isReplaceable, type InstalledView } from './installed.ts';
+import { installationOrder } from './order.ts';
+import { Output } from './output.ts';
+import { Installation, type Placement } from './place/place.ts';
+import { announceEnd, announceHits, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
+import { whyNotServed } from './refusals.ts';
+import { collectDetails, understand, type Understood } from './understand.ts';
+
+/**
+ * The path of an install.
+ *
+ * argv is recognised, or it is the real pip's alone. The set is closed over the entries' own metadata, from the local cache and then
+ * from the store; a set that is not closed is the real pip's, which is watched so that what it brings is cached. A set that is all there is
+ * placed, and that is the end. If part is missing, what is there is placed first and the real pip installs the rest; should it fail, what was
+ * placed is taken back.
+ */
+export async function install(context: InstallContext): Promise<Decision> {
+  const understood = understand(context);
+  if ('leftToPip' in understood) return leave(context, understood.leftToPip);
+  const refusal = whyNotServed(understood);
+  if (refusal !== undefined) return observe(context, understood, refusal);
+  const attempt = new Attempt(context, understood);
+  try {
+    return await attempt.run();
+  } catch (error) {
+    if (error instanceof NotClosed) return observe(context, understood, error.message);
+    if (error instanceof PkgCacheError && error.code === 'UNRECOGNISED') return observe(context, understood, error.message);
+    throw error;
+  }
+}
+
+function leave(context: InstallContext, reason: string): Decision {
+  if (context.argv.some((argument) => /^-v+$|^--verbose$/.test(argument))) context.print(`pkg-cache: left to pip: ${reason}\n`);
+  return EXEC;
+}
+
+/** The real pip does it all; what it brings from an index is cached when it has ended. */
+function observe(context: InstallContext, understood: Understood, reason: string): Decision {
+  outputFor(context, understood).verbose(`pkg-cache: left to pip: ${reason}`);
+  if (understood.request.isolated) return EXEC; // pip would not see PIP_REPORT
+  const file = context.newReport();
+  context.collectAfterwards(collectDetails(understood, file));
+  return { kind: 'report', file };
+}
+
+function outputFor(context: InstallContext, { request }: Understood): Output {
+  return new Output({
+    verbosity: request.verbosity,
+    color: context.isTerminal && !request.noColor && (context.env['NO_COLOR'] ?? '') === '',
+    logFile: request.logFile,
+    stdout: context.print,
+    stderr: context.printError,
+  });
+}
+
+/** How long one install waits for another one in the same environment before it leaves the matter to pip, in milliseconds. */
+const PATIENCE = 60_000;
+
+class Attempt {
+  readonly #context: InstallContext;
+  readonly #understood: Understood;
+  readonly #output: Output;
+  readonly #local = new Map<string, PipEntry>();
+  readonly #pulled = new Set<string>();
+  readonly #remote = new Map<string, PipManifest>();
+
+  constructor(context: InstallContext, understood: Understood) {
+    this.#context = context;
+    this.#understood = understood;
+    this.#output = outputFor(context, understood);
+  }
+
+  async run(): Promise<Decision> {
+    const claim = await this.#claimEnvironment();
+    if (!claim) return observe(this.#context, this.#understood, 'another install is at work in the same environment');
+    try {
+      return await this.#runAlone();
+    } finally {
+      claim.release();
+    }
+  }
+
+  /** Two installs into one environment come one after the other; the second sees what the first has done. */
+  async #claimEnvironment(): Promise<Claim | undefined> {
+    const path = this.#context.cache.path('claims', `env-${sha256(this.#understood.layoutOf('').actual.purelib).slice(0, 32)}`);
+    for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
+      const claim = tryClaim(path);
+      if (claim) return claim;
+      this.#context.checkpoint();
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    return undefined;
+  }
+
+  async #runAlone(): Promise<Decision> {
+    const installed = this.#installed();
+    let closure = this.#close(installed);
+    if (closure.missing.length > 0) closure = (await this.#askStore(closure, installed)) ?? closure;
+    if (closure.missing.length === 0) return this.#serve(closure, installed);
+    explainMisses(this.#output, closure, this.#sourceOf);
+    if (!this.#canMix(closure)) return observe(this.#context, this.#understood, 'part of the set is not cached');
+    if (!this.#context.inCharge) return { kind: 'continue' };
+    return await this.#serveAndRunPip(closure, installed);
+  }
+
+  /** Where pip does not look at what is installed, nothing counts as installed. */
+  #installed(): InstalledView {
+    const { destination, python } = this.#understood;
+    return destination.kind === 'target' ? new Map() : findInstalled(python.sitePaths);
+  }
+
+  #close(installed: InstalledView): Closure {
+    const { request, python } = this.#understood;
+    const closure = closeSet({ request, markers: python.markers, installed, find: (wanted) => this.#find(wanted) });
+    if (request.requireHashes) assertHashed(closure);
+    this.#assertPlaceable(closure, installed);
+    return closure;
+  }
+
+  #keys({ name, pin }: Wanted): EntryKey[] {
+    const { platform, builtPlatform, origin, request } = this.#understood;
+    const platforms = request.buildOptions ? [platform] : [platform, builtPlatform];
+    return platforms.map((each) => pipKey(name, pin, each, origin));
+  }
+
+  #find(wanted: Wanted): PipManifest | undefined {
+    for (const key of this.#keys(wanted)) {
+      const id = entryId(key);
+      const local = this.#local.get(id) ?? this.#context.cache.lookup<PipEntry['entry']['meta']>(key);
+      if (local) this.#local.set(id, local);
+      const entry = local?.entry ?? this.#remote.get(id);
+      if (entry && this.#hasAllowedHash(wanted, entry)) return entry;
+    }
+    return undefined;
+  }
+
+  #hasAllowedHash({ requirement }: Wanted, entry: PipManifest): boolean {
+    if (!this.#understood.request.requireHashes) return true;
+    return requirement.hashes.sha256?.includes(entry.archive.sha256) ?? false;
+  }
+
+  /** Manifests first: a set that is not closed is found out before anything large is fetched. */
+  async #askStore(closure: Closure, installed: InstalledView): Promise<Closure | undefined> {
+    const remote = await this.#context.openRemote();
+    if (!remote) return undefined;
+    try {
+      const complete = await this.#findRemotely(remote, closure, installed);
+      const ids = [...complete.entries.values()].map((entry) => entryId(entry.key)).filter((id) => !this.#local.has(id));
+      this.#context.checkpoint();
+      for (const [id, local] of await remote.pull(ids)) {
+        this.#local.set(id, local as PipEntry);
+        this.#pulled.add(id);
+      }
+      this.#context.checkpoint();
+      return this.#close(installed);
+    } finally {
+      this.#remote.clear();
+      const problem = remote.problem();
+      if (problem !== undefined) this.#context.printError(`pkg-cache: ${problem}\n`);
+      remote.close();
+    }
+  }
+
+  async #findRemotely(remote: Remote, start: Closure, installed: InstalledView): Promise<Closure> {
+    const asked = new Set<string>();
+    for (let closure = start; ; closure = this.#close(installed)) {
+      const keys = closure.missing.flatMap((wanted) => this.#keys(wanted)).filter((key) => !asked.has(entryId(key)));
+      if (keys.length === 0) return closure;
+      for (const key of keys) asked.add(entryId(key));
+      this.#context.checkpoint();
+      for (const [id, entry] of await remote.manifests(keys)) this.#remote.set(id, entry as PipManifest);
+    }
+  }
+
+  /** Things that only show when it is known what would be placed. Throws NotClosed. */
+  #assertPlaceable(closure: Closure, installed: InstalledView): void {
+    const { destination, layoutOf, request } = this.#understood;
+    const { purelib, platlib } = layoutOf('').actual;
+    for (const name of [...closure.entries.keys(), ...closure.missing.map((wanted) => wanted.name)]) {
+      const present = installed.get(name);
+      if (!present) continue;
+      const here = present.location === purelib || present.location === platlib;
+      if (destination.kind === 'prefix' || request.root !== undefined || !here) throw new NotClosed(`${name} is installed elsewhere`);
+      if (!isReplaceable(present)) throw new NotClosed(`${name} is installed in a way that only pip can undo`);
+    }
+    if (destination.kind !== 'environment' && destination.kind !== 'user') assertFresh(purelib, closure);
+  }
+
+  /** What the real pip does not see as installed it would install again. */
+  #canMix(closure: Closure): boolean {
+    const { destination, request } = this.#understood;
+    return closure.entries.size > 0 && (destination.kind === 'environment' || destination.kind === 'user') && request.root === undefined;
+  }
+
+  readonly #sourceOf = (entry: PipManifest): 'cached' | 'store' => (this.#pulled.has(entryId(entry.key)) ? 'store' : 'cached');
+
+  #placements(closure: Closure, installed: InstalledView): (Placement & { wanted: Wanted })[] {
+    return installationOrder(closure.graph, closure.entries.keys()).map((name) => {
+      const wanted = closure.wanted.get(name);
+      const manifest = closure.entries.get(name);
+      const entry = manifest && this.#local.get(entryId(manifest.key));
+      if (!wanted || !entry) throw new PkgCacheError('ENTRY_INVALID', `${name} is gone from the cache`);
+      return { wanted, entry, displayName: wanted.displayName, requested: wanted.requested, replaces: installed.get(name) };
+    });
+  }
+
+  #place(placements: readonly Placement[]): Installation {
+    const { python, layoutOf } = this.#understood;
+    const { cache, linkMode, readyCopies, owner } = this.#context;
+    const { interpreter, facts, pip } = python;
+    const [major, minor] = facts.version;
+    const installation = new Installation(placements, {
+      cache,
+      ready: readyCopies && linkMode === 'private' && !isSetgid(layoutOf('').actual.purelib) ? new ReadyCopies(cache, owner) : undefined,
+      linkMode,
+      umask: owner.umask,
+      layoutOf,
+      scripts: { executable: interpreter.executable, platform: this.#context.platform, template: pip.scriptTemplate, pythonVersion: [major, minor] },
+      uninstall: { cacheTag: facts.cacheTag, scripts: layoutOf('').actual.scripts, venv: interpreter.venv },
+    });
+    try {
+      installation.prepare();
+      this.#context.checkpoint();
+      installation.commit();
+    } catch (error) {
+      installation.rollback();
+      throw error;
+    }
+    for (const { entry } of placements) cache.touch(entry);
+    return installation;
+  }
+
+  #serve(closure: Closure, installed: InstalledView): Decision {
+    const placements = this.#placements(closure, installed);
+    const installation = placements.length > 0 ? this.#place(placements) : undefined;
+    announceSatisfied(this.#output, closure, this.#context.cwd);
+    announceHits(this.#output, placements, this.#sourceOf);
+    announceReplaced(this.#output, placements);
+    announceEnd(this.#output, placements, this.#understood, this.#context);
+    installation?.close();
+    this.#prepareAgain(placements);
+    return { kind: 'exit', outcome: { code: 0 } };
+  }
+
+  async #serveAndRunPip(closure: Closure, installed: InstalledView): Promise<Decision> {
+    const placements = this.#placements(closure, installed);
+    const installation = this.#place(placements);
+    announceHits(this.#output, placements, this.#sourceOf);
+    const report = this.#understood.request.isolated ? undefined : this.#context.newReport();
+    if (report !== undefined) this.#context.collectAfterwards(collectDetails(this.#understood, report));
+    const outcome = await this.#runPip(report, installation);
+    this.#prepareAgain(placements);
+    return { kind: 'exit', outcome };
+  }
+
+  /** A failed install leaves what a failed pip leaves: nothing of ours. */
+  async #runPip(report: string | undefined, installation: Installation): Promise<Outcome> {
+    let outcome: Outcome | undefined;
+    try {
+      outcome = await this.#context.runTool(report === undefined ? this.#context.env : { ...this.#context.env, PIP_REPORT: report });
+      return outcome;
+    } finally {
+      if (outcome && 'code' in outcome && outcome.code === 0) installation.close();
+      else installation.rollback();
+    }
+  }
+
+  #prepareAgain(placements: readonly Placement[]): void {
+    if (this.#context.readyCopies && placements.length > 0) this.#context.prepareAgain(placements.map(({ entry }) => entry.id));
+  }
+}
+
+/** In hash mode every member has hashes, or pip refuses; the words are pip's own. */
+function assertHashed(closure: Closure): void {
+  for (const { requirement, displayName } of closure.wanted.values()) {
+    if ((requirement.hashes.sha256?.length ?? 0) === 0) throw new NotClosed(`${displayName} has no sha256 hash, in hash mode`);
+  }
+}
+
+/** Into a directory of its own, pip does not replace what is there, but neither does it look first. */
+function assertFresh(lib: string, closure: Closure): void {
+  const names = existsSync(lib) ? readdirSync(lib) : [];
+  const taken = names.find((name) => name.endsWith('.dist-info') || name.endsWith('.egg-info'));
+  if (taken !== undefined && closure.entries.size + closure.missing.length > 0) throw new NotClosed(`${join(lib, taken)} is there already`);
+}
+
+function isSetgid(directory: string): boolean {
+  return ((statSync(directory, { throwIfNoEntry: false })?.mode ?? 0) & 0o2000) !== 0;
+}

@@ -1,0 +1,63 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseMetadata, type CoreMetadata } from './metadata.ts';
+import { normalName } from './recognise/names.ts';
+
+/** A distribution that an environment has already. */
+export interface InstalledDistribution {
+  /** PEP 503 normal form. */
+  readonly name: string;
+  readonly version: string;
+  /** The site directory that it was found in. */
+  readonly location: string;
+  /** The name of its `.dist-info` directory (or of its egg-info, egg or egg-link). */
+  readonly info: string;
+  /** Whether it was installed from a wheel, so that RECORD says which files are its own. */
+  readonly recorded: boolean;
+}
+
+/** What `sys.path` offers; the first of a name wins, as in importlib.metadata. */
+export type InstalledView = ReadonlyMap<string, InstalledDistribution>;
+
+/** Reads the installed distributions from directory names alone. */
+export function findInstalled(sitePaths: readonly string[]): InstalledView {
+  const view = new Map<string, InstalledDistribution>();
+  for (const location of sitePaths) {
+    for (const info of listDir(location)) {
+      const found = parseInfoName(info);
+      if (found && !view.has(found.name)) view.set(found.name, { ...found, location, info });
+    }
+  }
+  return view;
+}
+
+function parseInfoName(info: string): Pick<InstalledDistribution, 'name' | 'version' | 'recorded'> | undefined {
+  const dist = /^([^-]+)-([^-]+)\.dist-info$/.exec(info);
+  if (dist) return { name: normalName(dist[1] ?? ''), version: dist[2] ?? '', recorded: true };
+  const egg = /^(.+?)(?:-([^-]+?))?(?:-py[\d.]+[^/]*)?\.(?:egg-info|egg|egg-link)$/.exec(info);
+  return egg ? { name: normalName(egg[1] ?? ''), version: egg[2] ?? '', recorded: false } : undefined;
+}
+
+/** Metadata of an installed distribution, or undefined where it cannot be read (pip copes; we leave it to pip). */
+export function readInstalledMetadata(dist: InstalledDistribution): CoreMetadata | undefined {
+  if (!dist.recorded) return undefined;
+  try {
+    return parseMetadata(readFileSync(join(dist.location, dist.info, 'METADATA'), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether pip could replace it the way we do: all its files are in RECORD, and it is not an editable install. */
+export function isReplaceable(dist: InstalledDistribution): boolean {
+  const info = join(dist.location, dist.info);
+  return dist.recorded && existsSync(join(info, 'RECORD')) && !existsSync(join(info, 'direct_url.json'));
+}
+
+function listDir(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}

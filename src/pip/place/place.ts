@@ -1,0 +1,143 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { copyTree, deviceOf, modesFor, type LinkMode, type Modes } from '../../cache/copy.ts';
+import type { LocalCache } from '../../cache/local.ts';
+import type { ReadyCopies } from '../../cache/ready.ts';
+import type { PipEntry, SchemeKey } from '../entry.ts';
+import type { InstalledDistribution } from '../installed.ts';
+import type { Layout } from '../python/schemes.ts';
+import type { ScriptContext } from '../scripts.ts';
+import { adopt } from './adopt.ts';
+import { finishTree } from './tree.ts';
+import { exists, UndoLog } from './undo.ts';
+import { uninstall, type UninstallContext } from './uninstall.ts';
+
+/** One distribution to be placed. */
+export interface Placement {
+  readonly entry: PipEntry;
+  /** As pip spells it for this request: the directory of its headers is named so. */
+  readonly displayName: string;
+  readonly requested: boolean;
+  /** The version that is there and has to go. */
+  readonly replaces: InstalledDistribution | undefined;
+}
+
+export interface PlaceContext {
+  readonly cache: LocalCache;
+  /** Undefined where ready copies must not be used. */
+  readonly ready: ReadyCopies | undefined;
+  readonly linkMode: LinkMode;
+  readonly umask: number;
+  readonly layoutOf: (distribution: string) => Layout;
+  readonly scripts: ScriptContext;
+  readonly uninstall: UninstallContext;
+}
+
+const SCHEME_KEYS: readonly SchemeKey[] = ['headers', 'data', 'scripts', 'purelib', 'platlib'];
+
+/**
+ * Places a set of distributions: all of them, or nothing.
+ *
+ * `prepare` makes every package's files in a private directory on the target's file system, which is where all that takes time and
+ * disk happens. `commit` then only renames, `.dist-info` last, so that being killed leaves no half package that counts as installed.
+ */
+export class Installation {
+  readonly #context: PlaceContext;
+  readonly #placements: readonly Placement[];
+  readonly #modes: Modes;
+  readonly #workshop: string;
+  readonly #undo: UndoLog;
+  readonly #sources = new Map<Placement, string>();
+
+  constructor(placements: readonly Placement[], context: PlaceContext) {
+    this.#placements = placements;
+    this.#context = context;
+    this.#modes = modesFor(context.umask);
+    this.#workshop = openWorkshop(context);
+    this.#undo = new UndoLog(join(this.#workshop, 'attic'), this.#modes.directory);
+  }
+
+  /** Throws ENTRY_INVALID (the entry is quarantined then) or a system error; the target is as it was. */
+  prepare(): void {
+    this.#placements.forEach((placement, index) => {
+      const source = join(this.#workshop, String(index));
+      this.#copy(placement, source);
+      finishTree(source, {
+        meta: placement.entry.entry.meta,
+        requested: placement.requested,
+        recorded: this.#layout(placement).recorded,
+        scripts: this.#context.scripts,
+        modes: this.#modes,
+      });
+      this.#sources.set(placement, source);
+    });
+  }
+
+  /** Throws what went wrong, after undoing. */
+  commit(): void {
+    try {
+      for (const placement of this.#placements) this.#place(placement);
+    } catch (error) {
+      this.rollback();
+      throw error;
+    }
+  }
+
+  /** Takes back what `commit` placed, and brings back what it replaced. */
+  rollback(): void {
+    if (this.#undo.rollback()) this.close();
+  }
+
+  /** Removes the private directory. The placed files stay. */
+  close(): void {
+    rmSync(this.#workshop, { recursive: true, force: true });
+  }
+
+  #copy({ entry }: Placement, source: string): void {
+    if (this.#context.ready?.take(entry.id, source)) return;
+    const { cache, linkMode } = this.#context;
+    copyTree({ from: join(entry.dir, 'tree'), to: source, files: cache.files(entry), mode: linkMode, modes: this.#modes });
+  }
+
+  #place(placement: Placement): void {
+    const source = this.#sources.get(placement);
+    if (source === undefined) throw new Error('commit before prepare');
+    const { actual } = this.#layout(placement);
+    if (placement.replaces) uninstall(placement.replaces, this.#context.uninstall, this.#undo);
+    for (const scheme of SCHEME_KEYS) {
+      const from = join(source, scheme);
+      if (exists(from)) this.#adoptScheme(from, actual[scheme], placement.entry.entry.meta.distInfo);
+    }
+  }
+
+  #adoptScheme(from: string, to: string, distInfo: string): void {
+    this.#undo.makeDirectory(to);
+    const names = readdirSync(from).sort((a, b) => Number(a === distInfo) - Number(b === distInfo));
+    for (const name of names) adopt(join(from, name), join(to, name), this.#undo);
+  }
+
+  #layout({ displayName }: Placement): Layout {
+    return this.#context.layoutOf(displayName);
+  }
+}
+
+/** A private directory from which files can be renamed into the target: in the cache if that is on the same file system. */
+function openWorkshop({ cache, layoutOf }: PlaceContext): string {
+  const { purelib } = layoutOf('').actual;
+  const name = `${process.pid}-${randomBytes(6).toString('hex')}`;
+  const inCache = cache.path('placing');
+  const directory = deviceOf(inCache) === deviceOf(purelib) ? join(inCache, name) : join(nearestDirectory(purelib), `.pkg-cache-${name}`);
+  try {
+    mkdirSync(directory, { recursive: true });
+    return directory;
+  } catch {
+    const beside = join(nearestDirectory(purelib), `.pkg-cache-${name}`);
+    mkdirSync(beside);
+    return beside;
+  }
+}
+
+function nearestDirectory(path: string): string {
+  return exists(path) ? path : nearestDirectory(dirname(path));
+}

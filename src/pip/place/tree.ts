@@ -1,0 +1,62 @@
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { Modes } from '../../cache/copy.ts';
+import type { PipMeta } from '../entry.ts';
+import type { Scheme } from '../python/facts.ts';
+import { hashedRow, insertRows, type RecordRow } from '../record.ts';
+import { generateScripts, plainShebang, type ScriptContext } from '../scripts.ts';
+
+export interface Finishing {
+  readonly meta: PipMeta;
+  readonly requested: boolean;
+  /** What RECORD's paths are relative to. */
+  readonly recorded: Scheme;
+  readonly scripts: ScriptContext;
+  readonly modes: Modes;
+}
+
+/**
+ * Turns a private copy of an entry's tree into what pip would have installed for this target: scripts with the interpreter's path,
+ * REQUESTED, and RECORD. `source` is the copy; nothing outside of it is touched.
+ */
+export function finishTree(source: string, finishing: Finishing): void {
+  const { meta, requested, recorded } = finishing;
+  const lib = recorded[meta.lib];
+  const outside = meta.outside
+    .filter((row) => row.hash !== undefined)
+    .map((row): RecordRow => [relative(lib, join(recorded[row.scheme], row.path)), row.hash ?? '', String(row.size)]);
+  const scripts = writeScripts(source, finishing).map(({ name, bytes }) => hashedRow(relative(lib, join(recorded.scripts, name)), bytes));
+  const info = join(source, meta.lib, meta.distInfo);
+  const marks = requested ? [writeRequested(info, meta.distInfo, finishing.modes)] : [];
+  replaceFile(join(info, 'RECORD'), insertRows(readFileSync(join(info, 'RECORD'), 'utf8'), [...outside, ...scripts, ...marks]), finishing.modes.file);
+}
+
+function writeScripts(source: string, { meta, scripts, modes }: Finishing): { name: string; bytes: Buffer }[] {
+  const directory = join(source, 'scripts');
+  const generated = generateScripts(meta.consoleScripts, meta.guiScripts, scripts).map(({ name, content }) => ({ name, bytes: Buffer.from(content) }));
+  const rewritten = meta.pythonScripts.map((name) => ({ name, bytes: withShebang(join(directory, name), scripts.executable) }));
+  const all = [...generated, ...rewritten];
+  if (all.length > 0) mkdirSync(directory, { recursive: true });
+  // distlib adds 0555 to what the umask left of 0666; pip gives its own executables the other form.
+  const generatedMode = modes.file | 0o555;
+  for (const { name, bytes } of generated) replaceFile(join(directory, name), bytes, generatedMode);
+  for (const { name, bytes } of rewritten) replaceFile(join(directory, name), bytes, modes.executable);
+  return all;
+}
+
+function withShebang(path: string, executable: string): Buffer {
+  const bytes = readFileSync(path);
+  return Buffer.concat([Buffer.from(plainShebang(executable)), bytes.subarray(bytes.indexOf(0x0a) + 1)]);
+}
+
+function writeRequested(info: string, distInfo: string, modes: Modes): RecordRow {
+  replaceFile(join(info, 'REQUESTED'), '', modes.file);
+  return hashedRow(`${distInfo}/REQUESTED`, '');
+}
+
+/** Writes a new file; one that is there may be a hardlink into the cache, so it is never written into. */
+function replaceFile(path: string, content: string | Buffer, mode: number): void {
+  rmSync(path, { force: true });
+  writeFileSync(path, content, { flag: 'wx' });
+  chmodSync(path, mode);
+}

@@ -1,0 +1,121 @@
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { release, version as kernelVersion } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { PkgCacheError } from '../../errors.ts';
+import { sha256 } from '../../hash.ts';
+import type { MarkerEnvironment } from '../recognise/markers.ts';
+import { askInterpreter, askPip, remembered, type InterpreterFacts, type PipFacts } from './facts.ts';
+import type { Interpreter } from './interpreter.ts';
+
+/** An interpreter, what is known about it, and the pip that will work for it. */
+export interface PythonEnvironment {
+  readonly interpreter: Interpreter;
+  readonly facts: InterpreterFacts;
+  readonly markers: MarkerEnvironment;
+  /** Directories in which installed distributions are looked for, in the order of `sys.path`. */
+  readonly sitePaths: readonly string[];
+  readonly pip: RunningPip;
+}
+
+/** The pip that was called: its own interpreter's, also when `--python` names another one. */
+export interface RunningPip extends PipFacts {
+  readonly version: string;
+  readonly directory: string;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Where answers of interpreters and pips are remembered; undefined: they are asked every time. */
+export type Memory = (name: string) => string;
+
+/** Facts about an interpreter, remembered by the path, size and time of its binary. */
+export function factsOf(interpreter: Interpreter, memory: Memory): InterpreterFacts {
+  const { size, mtimeMs } = statSync(interpreter.binary);
+  const file = memory(join('interpreters', `${sha256(interpreter.binary).slice(0, 32)}.json`));
+  return remembered(file, `${interpreter.binary}:${size}:${mtimeMs}`, () => askInterpreter(interpreter.binary));
+}
+
+/**
+ * Finds the pip package that `interpreter` would import and asks it what only it knows, remembered by its sources' hash.
+ * Throws UNRECOGNISED for a pip without `--report` (before 23.0 it was experimental and said so on each use).
+ */
+export function pipOf(interpreter: Interpreter, facts: InterpreterFacts, memory: Memory): RunningPip {
+  const directory = ownSitePaths(interpreter, facts).find((path) => existsSync(join(path, 'pip', '__init__.py')));
+  if (directory === undefined) throw new PkgCacheError('UNRECOGNISED', `${interpreter.executable} has no pip`);
+  const read = (...path: string[]): string => readFileSync(join(directory, 'pip', ...path), 'utf8');
+  const version = /^__version__ = "([^"]+)"$/m.exec(read('__init__.py'))?.[1];
+  if (version === undefined || Number.parseInt(version, 10) < 23) {
+    throw new PkgCacheError('UNRECOGNISED', `pip ${version ?? 'of an unknown version'} is too old: 23.0 is the first that is served`);
+  }
+  const sources = read('_internal', 'operations', 'install', 'wheel.py') + read('_vendor', 'distlib', 'scripts.py');
+  const stamp = sha256(`${version}\n${sources}`);
+  const answer = remembered(memory(join('pips', `${stamp.slice(0, 32)}.json`)), stamp, () => askPip(interpreter.executable, directory));
+  return { ...answer, version, directory };
+}
+
+/** Puts together what is known about the environment that an install goes to. */
+export function describeEnvironment(interpreter: Interpreter, facts: InterpreterFacts, pip: RunningPip, env: Env, home: string): PythonEnvironment {
+  const userSite = userSitePath(interpreter, facts, env, home);
+  const pythonPath = (env['PYTHONPATH'] ?? '').split(':').filter((path) => path !== '').map((path) => resolve(path));
+  const paths = [...pythonPath, ...(userSite === undefined ? [] : [userSite]), ...ownSitePaths(interpreter, facts)];
+  return {
+    interpreter,
+    facts,
+    // A cached answer may be from before the last reboot.
+    markers: { ...facts.markers, platform_release: release(), platform_version: kernelVersion() },
+    sitePaths: withPthDirectories([...new Set(paths)]),
+    pip,
+  };
+}
+
+/** `site.USER_BASE`, as site.py finds it on POSIX. */
+export function userBase(facts: InterpreterFacts, env: Env, home: string): string {
+  const set = env['PYTHONUSERBASE'];
+  if (set !== undefined && set !== '') return set;
+  if (facts.markers.sys_platform === 'darwin' && facts.userScheme?.purelib.includes('Library')) {
+    throw new PkgCacheError('UNRECOGNISED', 'user installs of framework builds are left to pip');
+  }
+  return join(home, '.local');
+}
+
+function userSitePath(interpreter: Interpreter, facts: InterpreterFacts, env: Env, home: string): string | undefined {
+  const visible = interpreter.venv === undefined || interpreter.systemSite;
+  if (!visible || !facts.userScheme || (env['PYTHONNOUSERSITE'] ?? '') !== '') return undefined;
+  const path = facts.userScheme.purelib.replace('/@USERBASE@', userBase(facts, env, home));
+  return existsSync(path) ? path : undefined;
+}
+
+function ownSitePaths(interpreter: Interpreter, facts: InterpreterFacts): string[] {
+  const system = facts.sitePaths.filter((path) => path !== facts.stdlib && !path.endsWith('/lib-dynload'));
+  const base = facts.pipSchemes?.base;
+  const ofBase = [...new Set([...(base ? [base.purelib, base.platlib] : []), ...system])];
+  if (interpreter.venv === undefined) return ofBase;
+  const { purelib, platlib } = facts.venvScheme;
+  const own = [purelib, platlib].map((path) => path.replace('/@BASE@', interpreter.venv ?? ''));
+  return [...new Set(interpreter.systemSite ? [...own, ...ofBase] : own)];
+}
+
+/** Adds the directories that `.pth` files in site directories name (site.py, addpackage). */
+function withPthDirectories(paths: readonly string[]): string[] {
+  const found = paths.flatMap((directory) => {
+    const names = listDir(directory).filter((name) => name.endsWith('.pth'));
+    return [directory, ...names.flatMap((name) => pthDirectories(directory, name))];
+  });
+  return [...new Set(found)];
+}
+
+function pthDirectories(directory: string, name: string): string[] {
+  const lines = readFileSync(join(directory, name), 'utf8').split('\n').map((line) => line.trimEnd());
+  return lines
+    .filter((line) => line !== '' && !line.startsWith('#') && !/^import[ \t]/.test(line))
+    .map((line) => (isAbsolute(line) ? line : join(directory, line)))
+    .filter((path) => existsSync(path));
+}
+
+function listDir(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,106 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { PkgCacheError } from '../../errors.ts';
+import type { MarkerEnvironment } from '../recognise/markers.ts';
+import probe from './probe.py';
+import probePip from './probe-pip.py';
+
+/** Directories of a sysconfig scheme, with `/@BASE@` or `/@USERBASE@` for what the asker fills in. */
+export interface SysconfigScheme {
+  readonly purelib: string;
+  readonly platlib: string;
+  readonly include: string;
+  readonly scripts: string;
+  readonly data: string;
+}
+
+/** pip's Scheme (pip/_internal/models/scheme.py), with `@DIST@` in `headers`. */
+export interface Scheme {
+  readonly purelib: string;
+  readonly platlib: string;
+  readonly headers: string;
+  readonly scripts: string;
+  readonly data: string;
+}
+
+/** What an interpreter says about itself; see probe.py. True for every virtual environment made from it. */
+export interface InterpreterFacts {
+  readonly executable: string;
+  readonly prefix: string;
+  readonly basePrefix: string;
+  readonly version: readonly [number, number, number];
+  readonly implementation: string;
+  readonly cacheTag: string;
+  readonly magic: number;
+  readonly soabi: string;
+  readonly abiflags: string;
+  readonly pointerBits: number;
+  readonly platform: string;
+  readonly macVersion: string;
+  readonly libc: string;
+  readonly stdlib: string;
+  readonly sitePaths: readonly string[];
+  readonly pipSchemes: { readonly base: Scheme; readonly prefix: Scheme } | null;
+  readonly venvScheme: SysconfigScheme;
+  readonly homeScheme: SysconfigScheme;
+  readonly userScheme: SysconfigScheme | null;
+  readonly markers: MarkerEnvironment;
+}
+
+/** What a pip says about itself; see probe-pip.py. */
+export interface PipFacts {
+  /** distlib's template of console scripts, with `%(module)s`, `%(import_name)s` and `%(func)s`. */
+  readonly scriptTemplate: string;
+  readonly rootWarning: string;
+}
+
+/** Asks an interpreter (a path to a real binary, not a version manager's shim). Throws UNRECOGNISED. */
+export function askInterpreter(executable: string): InterpreterFacts {
+  return ask<InterpreterFacts>(executable, [probe]);
+}
+
+/** Asks the pip whose package lies in `directory`, by means of an interpreter. Throws UNRECOGNISED. */
+export function askPip(executable: string, directory: string): PipFacts {
+  return ask<PipFacts>(executable, [probePip, directory]);
+}
+
+const MARK = '@PKG-CACHE@';
+
+function ask<T>(executable: string, [code, ...args]: [string, ...string[]]): T {
+  try {
+    // `-B`: asking must leave nothing behind. A site hook may print as well, hence the mark.
+    const output = execFileSync(executable, ['-I', '-B', '-c', code, ...args], {
+      encoding: 'utf8',
+      timeout: 10_000,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const line = output.split('\n').find((text) => text.startsWith(MARK));
+    if (line === undefined) throw new Error('no answer');
+    return JSON.parse(line.slice(MARK.length)) as T;
+  } catch (cause) {
+    throw new PkgCacheError('UNRECOGNISED', `${executable} does not answer as a Python interpreter with pip does`, { cause });
+  }
+}
+
+/**
+ * Remembers an answer in `file` as long as `stamp` is the same. A file that cannot be read or written only costs the time of asking.
+ */
+export function remembered<T>(file: string, stamp: string, ask: () => T): T {
+  try {
+    const known = JSON.parse(readFileSync(file, 'utf8')) as { stamp: string; answer: T };
+    if (known.stamp === stamp) return known.answer;
+  } catch {
+    // Never asked, or half-written.
+  }
+  const answer = ask();
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    const draft = `${file}.${process.pid}`;
+    writeFileSync(draft, JSON.stringify({ stamp, answer }));
+    renameSync(draft, file);
+  } catch {
+    // A cache that cannot be written: ask again next time.
+  }
+  return answer;
+}

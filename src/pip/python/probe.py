@@ -1,0 +1,86 @@
+# Prints, as one JSON line behind a marker, what an interpreter alone can tell about itself.
+# Run as `python -I -c <this>`; works on CPython 3.7 and later. `@BASE@`, `@USERBASE@` and `@DIST@` stand for
+# what the asker fills in.
+import importlib.util, json, os, platform, struct, sys, sysconfig
+
+def scheme_names():
+    return sysconfig.get_scheme_names()
+
+def paths(scheme, **variables):
+    found = sysconfig.get_paths(scheme, vars=dict(variables))
+    return {key: found[key] for key in ("purelib", "platlib", "include", "scripts", "data")}
+
+def based(scheme, base):
+    keys = ("installed_base", "base", "installed_platbase", "platbase", "prefix", "exec_prefix", "userbase")
+    return paths(scheme, **{key: base for key in keys})
+
+def pip_schemes():
+    # What this interpreter's own pip would use outside of virtual environments: distributions patch it.
+    try:
+        from pip._internal.locations import get_scheme
+        def ask(**options):
+            scheme = get_scheme("@DIST@", **options)
+            return {key: getattr(scheme, key) for key in ("purelib", "platlib", "headers", "scripts", "data")}
+        return {"base": ask(), "prefix": ask(prefix="/@BASE@")}
+    except Exception:
+        return None
+
+def site_paths():
+    # `-I` keeps the user's site out of sys.path, so this is what everybody sees.
+    return [path for path in sys.path if path and os.path.isdir(path)]
+
+def full_version():
+    info = sys.implementation.version
+    version = "{0.major}.{0.minor}.{0.micro}".format(info)
+    return version if info.releaselevel == "final" else version + info.releaselevel[0] + str(info.serial)
+
+def libc():
+    try:
+        name = os.confstr("CS_GNU_LIBC_VERSION")
+        if name:
+            return name.replace(" ", "-")
+    except (AttributeError, OSError, ValueError):
+        pass
+    return "musl" if "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or "") else ""
+
+def user_scheme():
+    name = "posix_user"
+    return based(name, "/@USERBASE@") if name in scheme_names() else None
+
+venv = "venv" if "venv" in scheme_names() else "posix_prefix"
+home = "posix_home"
+
+print("@PKG-CACHE@" + json.dumps({
+    "executable": sys.executable,
+    "prefix": sys.prefix,
+    "basePrefix": sys.base_prefix,
+    "version": list(sys.version_info[:3]),
+    "implementation": sys.implementation.name,
+    "cacheTag": sys.implementation.cache_tag,
+    "magic": struct.unpack("<H", importlib.util.MAGIC_NUMBER[:2])[0],
+    "soabi": sysconfig.get_config_var("SOABI") or "",
+    "abiflags": getattr(sys, "abiflags", ""),
+    "pointerBits": struct.calcsize("P") * 8,
+    "platform": sysconfig.get_platform(),
+    "macVersion": platform.mac_ver()[0],
+    "libc": libc(),
+    "stdlib": sysconfig.get_path("stdlib"),
+    "sitePaths": site_paths(),
+    "pipSchemes": pip_schemes(),
+    "venvScheme": based(venv, "/@BASE@"),
+    "homeScheme": based(home, "/@BASE@"),
+    "userScheme": user_scheme(),
+    "markers": {
+        "implementation_name": sys.implementation.name,
+        "implementation_version": full_version(),
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_python_implementation": platform.python_implementation(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "python_full_version": platform.python_version(),
+        "python_version": ".".join(platform.python_version_tuple()[:2]),
+        "sys_platform": sys.platform,
+    },
+}))
