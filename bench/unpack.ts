@@ -1,6 +1,6 @@
 /**
  * Unpacking one archive of 20,000 files and 500 MB: ours against GNU tar, on tmpfs, alternating, each try in a new process.
- * GNU tar is timed with its start; ours by itself and (`process`) with the start of Node.
+ * GNU tar is timed with its start, ours without that of Node. `trusted` compares headers only, `hashed` every file's hash, too.
  *
  *     node bench/run.mjs unpack [ROUNDS]
  */
@@ -16,51 +16,53 @@ import { serialiseFiles, type EntryFile } from '../src/cache/entry.ts';
 const FILES = 20_000;
 const BYTES = 500_000_000;
 
-/** With `child`, one timed try: milliseconds on stdout. Else the whole benchmark, for which `self` starts tries. */
+type Tries = Record<'tar' | 'trusted' | 'hashed', number[]>;
+
+/** With `child DIR WAY`, one timed try: milliseconds on stdout. Else the whole benchmark, for which `self` starts tries. */
 export function run(args: string[], self: string[] = []): void {
-  if (args[0] === 'child') return unpackOnce(args[1]!);
+  if (args[0] === 'child') return unpackOnce(args[1]!, args[2] === 'trusted');
   const dir = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'pkg-cache-bench-'));
   try {
-    compare(dir, self, Number(args[0] ?? 7));
+    makeArchive(dir);
+    report(compare(dir, self, Number(args[0] ?? 7)));
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function compare(dir: string, self: string[], rounds: number): void {
-  makeArchive(dir);
-  const times: { tar: number[]; ours: number[]; process: number[] } = { tar: [], ours: [], process: [] };
-  for (let round = -1; round < rounds; round++) {
-    const tar = timed(() => tarOnce(dir));
-    let ours = 0;
-    const whole = timed(() => {
-      ours = Number(execFileSync(self[0]!, [...self.slice(1), 'child', dir], { encoding: 'utf8' }));
-    });
-    removeOutputs(dir);
-    if (round < 0) continue; // the first pair warms the page cache
-    times.tar.push(tar);
-    times.ours.push(ours);
-    times.process.push(whole);
+function compare(dir: string, [command, ...args]: string[], rounds: number): Tries {
+  const tries: Tries = { tar: [], trusted: [], hashed: [] };
+  const ours = (way: string) => Number(execFileSync(command!, [...args, 'child', dir, way], { encoding: 'utf8' }));
+  tarOnce(dir); // warms the page cache
+  for (let round = 0; round < rounds; round++) {
+    tries.tar.push(tarOnce(dir));
+    tries.trusted.push(ours('trusted'));
+    tries.hashed.push(ours('hashed'));
   }
-  for (const [name, all] of Object.entries(times)) {
-    const ratio = (median(all) / median(times.tar)).toFixed(2);
-    process.stdout.write(`${name.padEnd(8)} ${median(all).toFixed(0).padStart(5)} ms   ${ratio} x GNU tar\n`);
+  return tries;
+}
+
+function report(tries: Tries): void {
+  for (const [name, times] of Object.entries(tries)) {
+    const ratio = median(times.map((time, round) => time / tries.tar[round]!));
+    process.stdout.write(`${name.padEnd(8)} ${median(times).toFixed(0).padStart(5)} ms   ${ratio.toFixed(2)} x GNU tar\n`);
   }
 }
 
-function unpackOnce(dir: string): void {
+function unpackOnce(dir: string, trusted: boolean): void {
   const expected = JSON.parse(readFileSync(join(dir, 'expected.json'), 'utf8')) as Expected;
-  const took = timed(() => unpackEntry({ path: join(dir, 'a.tar') }, join(dir, 'ours'), expected, { trusted: process.argv.includes('trusted') }));
+  const out = join(dir, 'ours');
+  const took = timed(() => unpackEntry({ path: join(dir, 'a.tar') }, out, expected, { trusted }));
+  rmSync(out, { recursive: true });
   process.stdout.write(`${took}`);
 }
 
-function tarOnce(dir: string): void {
-  mkdirSync(join(dir, 'tar'));
-  execFileSync('tar', ['-xf', join(dir, 'a.tar'), '-C', join(dir, 'tar')]);
-}
-
-function removeOutputs(dir: string): void {
-  for (const name of ['tar', 'ours']) rmSync(join(dir, name), { recursive: true });
+function tarOnce(dir: string): number {
+  const out = join(dir, 'tar');
+  mkdirSync(out);
+  const took = timed(() => execFileSync('tar', ['-xf', join(dir, 'a.tar'), '-C', out]));
+  rmSync(out, { recursive: true });
+  return took;
 }
 
 /** A tree like site-packages: many small files, few big ones; sizes grow with the square of a sequence. */
