@@ -87,6 +87,7 @@ async function configured(base: S3ClientConfig): Promise<{ region: string; endpo
  * variable that turns it off is no way out: it would have to be set in our environment, which children inherit.
  */
 function client(config: S3ClientConfig): S3Client {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- only put back as it was
   const emitWarning = process.emitWarning;
   process.emitWarning = silent;
   try {

@@ -2,7 +2,7 @@ import { AbortMultipartUploadCommand, type S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { Readable } from 'node:stream';
 import type { Watch } from './backend.ts';
-import { filePieces } from './s3-file.ts';
+import { filePieces } from './payload-file.ts';
 
 /** Bytes of a part: the least that S3 takes, since several of them are in memory at once. */
 const PART = 5 * 1024 * 1024;

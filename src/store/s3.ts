@@ -6,7 +6,7 @@ import { checkKey } from './key.ts';
 import { s3Clients, type S3Clients } from './s3-client.ts';
 import { isConflict, isUnexplained, isMissing, s3Failure } from './s3-failure.ts';
 import { abortLeftOvers } from './s3-leftovers.ts';
-import { readPiece } from './s3-file.ts';
+import { readPiece } from './payload-file.ts';
 import { uploadParts } from './s3-parts.ts';
 import type { Payload, StoredObject } from './store.ts';
 

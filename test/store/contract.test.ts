@@ -28,6 +28,7 @@ function contract(open: (prefix: string) => Promise<Store>): void {
     unread?.body.destroy();
     expect(String(await read(store, 'v1/a/entry.json'))).toBe('{"first":1}');
     expect(await store.get('v1/a/entry')).toBeUndefined();
+    expect(await store.get('v1/a/entry.json/below')).toBeUndefined();
   });
 
   it('leaves what exists as it is', async () => {
@@ -55,6 +56,12 @@ function contract(open: (prefix: string) => Promise<Store>): void {
     writeFileSync(path, Buffer.alloc(size - 1));
     expect(await outcome(store.create(`v1/short-${size}`, { path, size }))).toBe('STORE_UNAVAILABLE');
     expect(await store.get(`v1/short-${size}`)).toBeUndefined();
+  });
+
+  it('says that a file to be stored is missing, and goes on', async () => {
+    const create = store.create('v1/missing', { path: join(files.path, 'missing'), size: 3 });
+    expect((await failure(create)).message).toContain('the file to be stored cannot be read (ENOENT)');
+    expect(await store.get('v1/missing')).toBeUndefined();
   });
 
   it('lets one of 16 writers win', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { memoryCircuit } from '../../src/store/circuit.ts';
@@ -40,6 +40,15 @@ it('leaves no temporary files', async () => {
   await outcome(store.create('b', { path: join(root, 'missing'), size: 3 }));
   expect(readdirSync(join(root, '.tmp'))).toEqual([]);
   expect(readdirSync(root).sort()).toEqual(['.tmp', 'a']);
+});
+
+it('removes what killed writers left, and spares those at work', async () => {
+  mkdirSync(join(root, '.tmp'));
+  for (const name of ['old', 'new']) writeFileSync(join(root, '.tmp', name), 'half');
+  const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
+  utimesSync(join(root, '.tmp', 'old'), twoDaysAgo, twoDaysAgo);
+  await store.create('a', Buffer.from('x'));
+  expect(readdirSync(join(root, '.tmp'))).toEqual(['new']);
 });
 
 it('does not wait at a FIFO, and does not serve a directory', async () => {

@@ -1,3 +1,4 @@
+import { CreateMultipartUploadCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
 import { build } from 'esbuild';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -6,6 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { s3Clients } from '../../src/store/s3-client.ts';
+import { abortLeftOvers } from '../../src/store/s3-leftovers.ts';
 import { startS3, type S3Server } from '../support/s3-server.ts';
 import { BUILD_MS, temporaryDirectory } from './helpers.ts';
 
@@ -67,6 +70,20 @@ it('takes credentials, region and endpoint from the AWS files too, and says noth
   expect(result.created).toBe('created');
   expect(stderr).toBe('');
 }, 60_000);
+
+it('throws away uploads of a key that nobody finished within a day', async () => {
+  const { writes, close } = await s3Clients(s3.env);
+  const where = { Bucket: s3.bucket, Key: 'left/over' };
+  const pending = async () => (await writes.send(new ListMultipartUploadsCommand({ Bucket: s3.bucket }))).Uploads ?? [];
+  for (const Key of ['left/over', 'left/over-2']) await writes.send(new CreateMultipartUploadCommand({ ...where, Key }));
+
+  const { signal } = new AbortController();
+  await abortLeftOvers(writes, where, signal, Date.now());
+  expect(await pending()).toHaveLength(2);
+  await abortLeftOvers(writes, where, signal, Date.now() + 25 * 60 * 60 * 1000);
+  expect((await pending()).map(({ Key }) => Key)).toEqual(['left/over-2']);
+  close();
+});
 
 /** Writes SIZE bytes, no two megabytes alike, and answers with their hash. */
 function writeLarge(path: string): string {

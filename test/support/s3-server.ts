@@ -69,7 +69,10 @@ function launch({ kind, path }: S3Binary, port: number, data: string): ChildProc
       : ['-H', '127.0.0.1', '-p', String(port)];
   const server = spawn(path, argv, { env, stdio: 'ignore' });
   // A test run that ends in an error must not leave it behind.
-  const kill = (): void => void server.kill('SIGKILL');
+  const kill = (): void => {
+    server.kill('SIGKILL');
+    rmSync(data, { recursive: true, force: true });
+  };
   process.once('exit', kill);
   server.once('exit', () => process.removeListener('exit', kill));
   return server;

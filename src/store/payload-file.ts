@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
+import { systemCode } from '../errors.ts';
 import { unavailable } from './failure.ts';
 
 interface File {
@@ -8,7 +9,7 @@ interface File {
 
 /** Reads `length` bytes of a file from `start` on. Fails if the file is shorter by now than the `size` it was said to have. */
 export async function readPiece(label: string, { path, size }: File, start: number, length: number): Promise<Buffer> {
-  const file = await open(path, 'r');
+  const file = await openFile(label, path);
   try {
     const buffer = Buffer.allocUnsafeSlow(length);
     for (let filled = 0; filled < length; ) {
@@ -26,5 +27,14 @@ export async function readPiece(label: string, { path, size }: File, start: numb
 export async function* filePieces(label: string, file: File, piece: number): AsyncGenerator<Buffer> {
   for (let start = 0; start < file.size; start += piece) {
     yield await readPiece(label, file, start, Math.min(piece, file.size - start));
+  }
+}
+
+/** A file of ours that cannot be read says nothing about the store, and must not look like it. */
+async function openFile(label: string, path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    throw unavailable(label, `the file to be stored cannot be read (${systemCode(error) ?? 'unknown'})`, { cause: error });
   }
 }

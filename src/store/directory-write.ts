@@ -1,0 +1,91 @@
+import { constants } from 'node:fs';
+import { copyFile, link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCode } from '../errors.ts';
+import type { Watch } from './backend.ts';
+import { filePieces } from './payload-file.ts';
+import type { Payload } from './store.ts';
+
+/** Where files are written before they get their name. No key can name it: no segment starts with a dot. */
+const TEMPORARY = '.tmp';
+
+/** What `link` fails with where the file system has no hard links (FAT, many FUSE and SMB mounts). */
+const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV', 'EINVAL']);
+
+const CHUNK = 1024 * 1024;
+
+/** Age in milliseconds from which on a temporary file belongs to a writer that was killed. */
+const LEFT_OVER_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * The directory below `root` for files without a name yet, rid of what killed writers left there. Fails with ENOENT if
+ * the root is missing, which a recursive mkdir would not.
+ */
+export async function temporaryDirectory(root: string): Promise<string> {
+  const directory = join(root, TEMPORARY);
+  try {
+    await mkdir(directory);
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+    for (const name of await readdir(directory)) await removeLeftOver(join(directory, name));
+  }
+  return directory;
+}
+
+/** Whoever else is at the same is as welcome to remove it. */
+async function removeLeftOver(path: string): Promise<void> {
+  try {
+    if (Date.now() - (await stat(path)).mtimeMs > LEFT_OVER_MS) await unlink(path);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+  }
+}
+
+/** Writes the payload to a new file and makes it last. Fails if a file payload is shorter than it was said to be. */
+export async function write(root: string, path: string, payload: Payload, watch: Watch): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    let done = 0;
+    watch.progress(done);
+    const pieces = payload instanceof Uint8Array ? [payload] : filePieces(root, payload, CHUNK);
+    for await (const piece of pieces) {
+      watch.signal.throwIfAborted();
+      await file.writeFile(piece);
+      watch.progress((done += piece.byteLength));
+    }
+    // Once it has a name it is there for good, so it must not be empty after a power failure.
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Gives a finished file its name, unless that is taken. */
+export async function publish(temporary: string, target: string): Promise<'created' | 'exists'> {
+  try {
+    await link(temporary, target);
+    return 'created';
+  } catch (error) {
+    const code = systemCode(error) ?? '';
+    if (code === 'EEXIST') return await whoseLink(temporary);
+    if (NO_LINKS.has(code)) return await publishCopy(temporary, target);
+    throw error;
+  }
+}
+
+/** On NFS a link can be made and its answer be lost; asked again, the server says EEXIST. The link count tells (open(2)). */
+async function whoseLink(temporary: string): Promise<'created' | 'exists'> {
+  return (await stat(temporary)).nlink > 1 ? 'created' : 'exists';
+}
+
+/** Without hard links: still one winner, but a reader may see the file grow. Readers verify what they read. */
+async function publishCopy(temporary: string, target: string): Promise<'created' | 'exists'> {
+  try {
+    await copyFile(temporary, target, constants.COPYFILE_EXCL);
+    return 'created';
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return 'exists';
+    await unlink(target).catch(() => undefined);
+    throw error;
+  }
+}
