@@ -37,9 +37,9 @@ export function homeDirectory(): string {
   return homedir();
 }
 
-/** The config file that install.sh writes beside the app. */
+/** The config file that install.sh writes: `<prefix>/config`, where the app is `<prefix>/app/<build>/main.mjs`. */
 export function configFile(): string {
-  return join(dirname(dirname(fileURLToPath(import.meta.url))), 'config');
+  return join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'config');
 }
 
 /**

@@ -38,6 +38,8 @@ export interface Archive {
 export interface Entry<Meta = unknown> {
   readonly layout: typeof LAYOUT;
   readonly key: EntryKey;
+  /** The version as its ecosystem writes it (`3.0.0`); the key has it in normal form (`3`). */
+  readonly version: string;
   readonly archive: Archive;
   /** Sum of the file sizes, in bytes. */
   readonly size: number;

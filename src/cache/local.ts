@@ -18,6 +18,7 @@ export interface LocalEntry<Meta = unknown> {
 export interface EntryStatus {
   readonly status: 'cached' | 'copying' | 'stalled';
   readonly key: EntryKey | undefined;
+  readonly version: string | undefined;
   readonly path: string;
   readonly size: number;
   /** Milliseconds since the epoch. */
@@ -76,7 +77,7 @@ export class LocalCache {
   files(local: LocalEntry): EntryFile[] {
     const text = readFileSync(join(local.dir, 'files.json'), 'utf8');
     if (sha256(text) !== local.entry.files) {
-      throw new PkgCacheError('ENTRY_INVALID', `the file list of ${describeKey(local.entry.key)} does not match its manifest`);
+      throw new PkgCacheError('ENTRY_INVALID', `the file list of ${describe(local.entry)} does not match its manifest`);
     }
     return parseFiles(text);
   }
@@ -137,9 +138,9 @@ export class LocalCache {
     try {
       const owner = JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner;
       const copying = owner.host === hostIdentity() ? isAlive(owner.pid) : isRecent(path);
-      return { status: copying ? 'copying' : 'stalled', key: owner.key, path, size: 0, lastUsed: modified(path) };
+      return { status: copying ? 'copying' : 'stalled', key: owner.key, version: owner.key.version, path, size: 0, lastUsed: modified(path) };
     } catch {
-      return { status: isRecent(path) ? 'copying' : 'stalled', key: undefined, path, size: 0, lastUsed: modified(path) };
+      return { status: isRecent(path) ? 'copying' : 'stalled', key: undefined, version: undefined, path, size: 0, lastUsed: modified(path) };
     }
   }
 }
@@ -166,11 +167,12 @@ export class Staging {
    * Makes the entry visible by one rename. First writer wins: if another process published the same entry, that one stays.
    * The tree must hold exactly `files`, already verified.
    */
-  publish<Meta>(key: EntryKey, archive: Entry['archive'], files: readonly EntryFile[], meta: Meta): LocalEntry<Meta> {
+  publish<Meta>(key: EntryKey, { version, archive, meta }: Pick<Entry<Meta>, 'version' | 'archive' | 'meta'>, files: readonly EntryFile[]): LocalEntry<Meta> {
     const filesJson = serialiseFiles(files);
     const entry: Entry<Meta> = {
       layout: LAYOUT,
       key,
+      version,
       archive,
       size: files.reduce((sum, file) => sum + file.size, 0),
       count: files.length,
@@ -206,8 +208,8 @@ export class Staging {
 }
 
 /** `name==version`, for messages. */
-export function describeKey(key: EntryKey): string {
-  return `${key.name}==${key.version}`;
+export function describe({ key, version }: Entry): string {
+  return `${key.name}==${version}`;
 }
 
 /** Checks that a cache directory can be trusted: not a link, ours or root's, not writable for everybody. Throws CACHE_UNUSABLE. */
@@ -229,9 +231,9 @@ function readStatus(path: string, status: EntryStatus['status']): EntryStatus {
   try {
     const manifest = join(path, 'entry.json');
     const entry = JSON.parse(readFileSync(manifest, 'utf8')) as Entry;
-    return { status, key: entry.key, path, size: entry.size, lastUsed: modified(manifest) };
+    return { status, key: entry.key, version: entry.version, path, size: entry.size, lastUsed: modified(manifest) };
   } catch {
-    return { status: 'stalled', key: undefined, path, size: 0, lastUsed: modified(path) };
+    return { status: 'stalled', key: undefined, version: undefined, path, size: 0, lastUsed: modified(path) };
   }
 }
 

@@ -49,12 +49,12 @@ export function printStatus({ cacheDir, cache, spool, json, print }: StatusReque
 }
 
 function* rows(cache: LocalCache, pending: ReadonlySet<string>): Generator<Row> {
-  for (const { status, key, path, size, lastUsed } of cache.list()) {
+  for (const { status, key, version, path, size, lastUsed } of cache.list()) {
     yield {
       status: status === 'cached' && key && pending.has(entryId(key)) ? 'pending' : status,
       ecosystem: key?.ecosystem ?? '?',
       package: key?.name ?? '?',
-      version: key?.version ?? '?',
+      version: version ?? '?',
       platform: key?.platform ?? '?',
       origin: key?.origin ?? '?',
       path,

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isClaimed, tryClaim } from '../cache/claim.ts';
-import type { LocalCache, LocalEntry } from '../cache/local.ts';
+import { describe, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import { ReadyCopies } from '../cache/ready.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
@@ -116,7 +116,7 @@ function collectJob({ cache, spool, collectors, log }: BackgroundOptions, job: J
   for (const collected of collectors[job.ecosystem]?.(cache, job.details) ?? []) {
     if (collected.outcome === 'created') {
       spool.addUpload(collected.local.id);
-      log(`cached ${collected.local.entry.key.name}==${collected.local.entry.key.version}, ${collected.local.entry.size} bytes`);
+      log(`cached ${describe(collected.local.entry)}, ${collected.local.entry.size} bytes`);
     } else if (collected.outcome === 'skipped') log(`not cached: ${collected.what}: ${collected.why}`);
   }
 }
@@ -160,7 +160,7 @@ async function uploadOne(cache: LocalCache, spool: Spool, store: Store, id: stri
   if (local) {
     try {
       const outcome = await push(cache, store, local);
-      log(`${outcome === 'created' ? 'uploaded' : 'already stored'} ${local.entry.key.name}==${local.entry.key.version}`);
+      log(`${outcome === 'created' ? 'uploaded' : 'already stored'} ${describe(local.entry)}`);
     } catch (error) {
       if (!(error instanceof PkgCacheError) || error.code !== 'ENTRY_INVALID') throw error;
       log(`not uploaded: ${error.message}`);

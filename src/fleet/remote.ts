@@ -1,8 +1,8 @@
 import type { Entry, EntryKey } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
-import { PkgCacheError } from '../errors.ts';
+import type { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
-import { fileCircuit } from '../store/circuit.ts';
+import { fileCircuit, type CircuitState } from '../store/circuit.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { Puller } from './pull.ts';
@@ -11,23 +11,30 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /** Opens the configured store, with the circuit that all processes of this cache share. Throws CONFIG. */
 export async function openSharedStore(cache: LocalCache, location: string, env: Env): Promise<Store> {
-  const circuit = fileCircuit(cache.path('state', `circuit-${sha256(location).slice(0, 16)}.json`));
-  return await openStore(location, { env, circuit });
+  return await openStore(location, { env, circuit: sharedCircuit(cache, location) });
+}
+
+function sharedCircuit(cache: LocalCache, location: string): CircuitState {
+  return fileCircuit(cache.path('state', `circuit-${sha256(location).slice(0, 16)}.json`));
 }
 
 /** The store as an install sees it. Throws CONFIG; everything later is a miss. */
 export async function remoteStore(cache: LocalCache, location: string, env: Env): Promise<RemoteStore> {
-  return new RemoteStore(cache, await openSharedStore(cache, location, env));
+  const circuit = sharedCircuit(cache, location);
+  const known = (circuit.openUntil() ?? 0) > Date.now();
+  return new RemoteStore(cache, await openStore(location, { env, circuit }), known);
 }
 
 class RemoteStore {
   readonly #store: Store;
   readonly #puller: Puller;
-  #problem: string | undefined;
+  readonly #known: boolean;
+  #problem: PkgCacheError | undefined;
 
-  constructor(cache: LocalCache, store: Store) {
+  constructor(cache: LocalCache, store: Store, known: boolean) {
     this.#store = store;
-    this.#puller = new Puller(cache, store, (problem) => (this.#problem ??= describe(problem)));
+    this.#known = known;
+    this.#puller = new Puller(cache, store, (problem) => (this.#problem ??= problem));
   }
 
   manifests(keys: readonly EntryKey[]): Promise<Map<string, Entry>> {
@@ -38,15 +45,13 @@ class RemoteStore {
     return this.#puller.pull(ids);
   }
 
-  problem(): string | undefined {
-    return this.#problem;
+  problem(): { message: string; known: boolean } | undefined {
+    if (!this.#problem) return undefined;
+    const { message, hint } = this.#problem;
+    return { message: hint === undefined ? message : `${message} (${hint})`, known: this.#known };
   }
 
   close(): void {
     this.#store.close();
   }
-}
-
-function describe(problem: PkgCacheError): string {
-  return problem.hint === undefined ? problem.message : `${problem.message} (${problem.hint})`;
 }

@@ -9,8 +9,8 @@ export interface Remote {
   manifests(keys: readonly EntryKey[]): Promise<Map<string, Entry>>;
   /** Brings entries whose manifests were found into the local cache. */
   pull(ids: readonly string[]): Promise<Map<string, LocalEntry>>;
-  /** The first thing that went wrong, in words, or undefined. */
-  problem(): string | undefined;
+  /** The first thing that went wrong. `known`: it did so for an earlier install, and was not tried again. */
+  problem(): { readonly message: string; readonly known: boolean } | undefined;
   close(): void;
 }
 

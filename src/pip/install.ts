@@ -33,6 +33,7 @@ export async function install(context: InstallContext): Promise<Decision> {
   try {
     return await attempt.run();
   } catch (error) {
+    if (error instanceof NeedsCharge) return { kind: 'continue' };
     if (error instanceof NotClosed) return observe(context, understood, error.message);
     if (error instanceof PkgCacheError && error.code === 'UNRECOGNISED') return observe(context, understood, error.message);
     throw error;
@@ -65,6 +66,12 @@ function outputFor(context: InstallContext, { request }: Understood): Output {
 
 /** How long one install waits for another one in the same environment before it leaves the matter to pip, in milliseconds. */
 const PATIENCE = 60_000;
+
+/** Pulling more than this many bytes takes long enough for somebody to want to stop it. */
+const LONG_PULL = 32 << 20;
+
+/** What follows is for the process that the caller waits for. */
+class NeedsCharge extends Error {}
 
 class Attempt {
   readonly #context: InstallContext;
@@ -104,12 +111,15 @@ class Attempt {
 
   async #runAlone(): Promise<Decision> {
     const installed = this.#installed();
-    let closure = this.#close(installed);
-    if (closure.missing.length > 0) closure = (await this.#askStore(closure, installed)) ?? closure;
+    const local = this.#close(installed);
+    const closure = local.missing.length === 0 ? local : await this.#askStore(local, installed);
     if (closure.missing.length === 0) return this.#serve(closure, installed);
-    explainMisses(this.#output, closure, this.#sourceOf);
-    if (!this.#canMix(closure)) return observe(this.#context, this.#understood, 'part of the set is not cached');
+    if (!this.#canMix(closure)) {
+      explainMisses(this.#output, closure, this.#sourceOf);
+      return observe(this.#context, this.#understood, 'part of the set is not cached');
+    }
     if (!this.#context.inCharge) return { kind: 'continue' };
+    explainMisses(this.#output, closure, this.#sourceOf);
     return await this.#serveAndRunPip(closure, installed);
   }
 
@@ -149,26 +159,40 @@ class Attempt {
     return requirement.hashes.sha256?.includes(entry.archive.sha256) ?? false;
   }
 
-  /** Manifests first: a set that is not closed is found out before anything large is fetched. */
-  async #askStore(closure: Closure, installed: InstalledView): Promise<Closure | undefined> {
+  /**
+   * Manifests first: a set that is not closed is found out before anything large is fetched. What takes long is left to the process
+   * that is in charge, which gets the caller's signals.
+   */
+  async #askStore(closure: Closure, installed: InstalledView): Promise<Closure> {
     const remote = await this.#context.openRemote();
-    if (!remote) return undefined;
+    if (!remote) return closure;
     try {
       const complete = await this.#findRemotely(remote, closure, installed);
-      const ids = [...complete.entries.values()].map((entry) => entryId(entry.key)).filter((id) => !this.#local.has(id));
-      this.#context.checkpoint();
-      for (const [id, local] of await remote.pull(ids)) {
+      const wanted = [...complete.entries.values()].filter((entry) => !this.#local.has(entryId(entry.key)));
+      if (!this.#context.inCharge && this.#isLong(complete, wanted)) throw new NeedsCharge();
+      for (const [id, local] of await remote.pull(wanted.map((entry) => entryId(entry.key)))) {
         this.#local.set(id, local as PipEntry);
         this.#pulled.add(id);
       }
       this.#context.checkpoint();
+      this.#remote.clear();
       return this.#close(installed);
     } finally {
-      this.#remote.clear();
-      const problem = remote.problem();
-      if (problem !== undefined) this.#context.printError(`pkg-cache: ${problem}\n`);
+      this.#tellProblem(remote.problem());
       remote.close();
     }
+  }
+
+  /** One line, once: while the store is left alone, only `-v` hears of it. */
+  #tellProblem(problem: ReturnType<Remote['problem']>): void {
+    if (problem === undefined) return;
+    if (problem.known || this.#understood.request.verbosity < 0) this.#output.verbose(`pkg-cache: ${problem.message}`);
+    else this.#context.printError(`pkg-cache: ${problem.message}; going on without it\n`);
+  }
+
+  #isLong(closure: Closure, wanted: readonly PipManifest[]): boolean {
+    const bytes = wanted.reduce((sum, entry) => sum + entry.size, 0);
+    return bytes > LONG_PULL || (closure.missing.length > 0 && this.#canMix(closure));
   }
 
   async #findRemotely(remote: Remote, start: Closure, installed: InstalledView): Promise<Closure> {

@@ -61,7 +61,7 @@ class Snapshot {
     const inside = parseRecord(this.#readInfo('RECORD')).filter((row) => this.#take(row));
     this.#writeRecord(inside);
     assertDistinctPaths(this.#files.map((file) => file.path), 'ENTRY_INVALID');
-    return this.#staging.publish(key, install.archive, this.#files, this.#meta(install));
+    return this.#staging.publish(key, { version: install.version, archive: install.archive, meta: this.#meta(install) }, this.#files);
   }
 
   #meta(install: ReportedInstall): PipMeta {
