@@ -1,6 +1,6 @@
 import { PkgCacheError } from '../errors.ts';
 
-/** A number of a version. Date-like releases outgrow doubles, so long ones are kept as bigint; `<`, `>` and `==` compare across the two. */
+/** A number of a version. Date-like releases outgrow doubles, so long ones are kept as bigint; `<` and `>` compare across the two. */
 type Num = number | bigint;
 
 /** A PEP 440 version taken apart, as `packaging.version.Version` does. */
@@ -62,7 +62,7 @@ function toNum(digits: string | undefined): Num {
 
 /** The version's PEP 440 normal form, as `str(Version(v))`; `release` can stand in for its own. */
 export function formatVersion(v: Version, release: readonly Num[] = v.release): string {
-  const epoch = v.epoch == 0 ? '' : `${v.epoch}!`;
+  const epoch = sameNumber(v.epoch, 0) ? '' : `${v.epoch}!`;
   const pre = v.pre === undefined ? '' : v.pre.join('');
   const post = v.post === undefined ? '' : `.post${v.post}`;
   const dev = v.dev === undefined ? '' : `.dev${v.dev}`;
@@ -73,7 +73,7 @@ export function formatVersion(v: Version, release: readonly Num[] = v.release): 
 /** The release without trailing zeros, which never make a difference; one segment always stays. */
 export function trimRelease(release: readonly Num[]): readonly Num[] {
   let end = release.length;
-  while (end > 1 && release[end - 1] == 0) end--;
+  while (end > 1 && sameNumber(release[end - 1] as Num, 0)) end--;
   return end === release.length ? release : release.slice(0, end);
 }
 
@@ -88,7 +88,7 @@ export function isPrerelease(v: Version): boolean {
 
 /** Whether epoch and release agree: `packaging`'s comparison of `base_version`. */
 export function sameBase(a: Version, b: Version): boolean {
-  return a.epoch == b.epoch && compareReleases(a.release, b.release) === 0;
+  return sameNumber(a.epoch, b.epoch) && compareReleases(a.release, b.release) === 0;
 }
 
 /** Orders two versions: negative, 0 or positive. The rules are those of `packaging.version._cmpkey`. */
@@ -105,6 +105,11 @@ export function compareParsed(a: Version, b: Version): number {
 
 function order(a: string | Num, b: string | Num): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Equality across number and bigint. */
+export function sameNumber(a: Num, b: Num): boolean {
+  return order(a, b) === 0;
 }
 
 function compareReleases(a: readonly Num[], b: readonly Num[]): number {

@@ -8,6 +8,7 @@ import {
   publicVersion,
   requireVersion,
   sameBase,
+  sameNumber,
   SUFFIX,
   type Version,
 } from './pep440.ts';
@@ -98,7 +99,8 @@ function equals(candidate: Version, wanted: Version): boolean {
 }
 
 function hasPrefix(candidate: Version, prefix: Version): boolean {
-  return candidate.epoch == prefix.epoch && prefix.release.every((part, i) => (candidate.release[i] ?? 0) == part);
+  const { epoch, release } = candidate;
+  return sameNumber(epoch, prefix.epoch) && prefix.release.every((part, i) => sameNumber(release[i] ?? 0, part));
 }
 
 /** `~=2.2.post3` means `>=2.2.post3, ==2.*`. */

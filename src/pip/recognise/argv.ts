@@ -51,9 +51,10 @@ function recogniseInstall({ args, python }: Command, ctx: Context): Recognition 
   }
   const { values, positional } = settleOptions(args, ctx);
   if (values.text('python') !== python) throw new PkgCacheError('UNRECOGNISED', '--python after the command');
+  const request = buildRequest(values, positional, python, ctx);
+  // Only now, since requirements files add to what was used.
   const refused = values.uses.find(hidesResult);
   if (refused !== undefined) throw new PkgCacheError('UNRECOGNISED', `option ${nameOf(refused)}`);
-  const request = buildRequest(values, positional, python, ctx);
   const reason = reasonToPass(values.uses) ?? [...request.requirements, ...request.constraints].find((r) => r.unsupported)?.unsupported;
   if (reason !== undefined) return { kind: 'passthrough', reason, observe: true, request };
   const asked = positional.length + values.list('requirements').length;

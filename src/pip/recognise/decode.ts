@@ -4,6 +4,7 @@ const DECLARATION = /coding[:=]\s*([-\w.]+)/;
 const UTF8: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'utf_8']);
 const LATIN1: ReadonlySet<string> = new Set(['latin-1', 'latin1', 'latin_1', 'iso-8859-1', 'iso8859-1', 'iso_8859_1']);
 /** White space or line ends to Python or to JavaScript but not to both; none of it belongs in a requirements file. */
+// eslint-disable-next-line no-control-regex -- control characters are the point
 const STRANGE = /[\x00-\x08\x0e-\x1b\x1f\ufeff]/;
 
 /**

@@ -6,6 +6,7 @@ export type Sections = ReadonlyMap<string, ReadonlyMap<string, string>>;
 const SECTION = /^\[([^\]]+)\][^\]]*$/;
 const OPTION = /^(.*?)\s*[=:]\s*(.*)$/;
 /** White space to Python and not to JavaScript, or the other way round, and what no sane file holds. */
+// eslint-disable-next-line no-control-regex -- control characters are the point
 const STRANGE = /[\x00-\x08\x0b\x0c\x0e-\x1f\x85\u2028\u2029\ufeff]/;
 
 /**

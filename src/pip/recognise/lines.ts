@@ -5,6 +5,7 @@ export interface Line {
 }
 
 /** What Python's `str.splitlines` splits at. */
+// eslint-disable-next-line no-control-regex -- control characters are the point
 const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/;
 const COMMENT_LINE = /^\s*#/;
 const VARIABLE = /\$\{[A-Z0-9_]+\}/g;

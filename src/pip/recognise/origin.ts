@@ -92,5 +92,5 @@ function findLinksIdentity(link: string): unknown {
 
 function localPath(link: string): string | undefined {
   if (link.startsWith('/')) return link;
-  return /^file:/.test(link.toLowerCase()) && URL.canParse(link) && new URL(link).host === '' ? fileURLToPath(link) : undefined;
+  return link.toLowerCase().startsWith('file:') && URL.canParse(link) && new URL(link).host === '' ? fileURLToPath(link) : undefined;
 }

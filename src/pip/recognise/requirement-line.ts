@@ -54,7 +54,7 @@ function fromParsed(parsed: ParsedRequirement, marker: string, details: LineDeta
     ...(marker !== '' && { marker: parseMarker(marker) }),
     hashes: groupHashes(details.hashes),
     comesFrom: details.comesFrom,
-    line: formatRequirement(rawName, extras, clauses),
+    line: formatRequirement(rawName, parsed.rawExtras, clauses),
     ...(details.unsupported !== undefined && { unsupported: details.unsupported }),
   };
 }

@@ -10,6 +10,8 @@ export interface ParsedRequirement {
   readonly rawName: string;
   /** Normalised, sorted, without repetition. */
   readonly extras: readonly string[];
+  /** As written, sorted, without repetition. */
+  readonly rawExtras: readonly string[];
   /** The specifiers without white space around commas, '' if there are none. */
   readonly specifiers: string;
   readonly url?: string;
@@ -32,12 +34,13 @@ export function parseRequirement(text: string): ParsedRequirement {
   scanner.skipSpace();
   const rawName = scanner.expect(IDENTIFIER, 'a name');
   scanner.skipSpace();
-  const extras = readExtras(scanner);
+  const rawExtras = readExtras(scanner);
+  const extras = [...new Set(rawExtras.map(normalName))].sort();
   scanner.skipSpace();
   const details = scanner.takeChar('@') ? readUrl(scanner) : readSpecifiers(scanner);
   const marker = scanner.takeChar(';') ? readMarker(scanner) : undefined;
   scanner.expectEnd();
-  return { name: normalName(rawName), rawName, extras, ...details, ...(marker && { marker }) };
+  return { name: normalName(rawName), rawName, extras, rawExtras, ...details, ...(marker && { marker }) };
 }
 
 function readExtras(scanner: Scanner): string[] {
@@ -47,7 +50,7 @@ function readExtras(scanner: Scanner): string[] {
   if (scanner.peek() !== ']') {
     do {
       scanner.skipSpace();
-      extras.add(normalName(scanner.expect(IDENTIFIER, 'the name of an extra')));
+      extras.add(scanner.expect(IDENTIFIER, 'the name of an extra'));
       scanner.skipSpace();
     } while (scanner.takeChar(','));
   }

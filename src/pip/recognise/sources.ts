@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { PkgCacheError } from '../../errors.ts';
 import type { IndexOptions } from './request.ts';
-import { OptionValues } from './values.ts';
+import type { OptionValues } from './values.ts';
 
 const URL_LIKE = /^[a-zA-Z][a-zA-Z0-9+.-]*:/;
 
