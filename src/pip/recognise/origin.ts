@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
+import { PkgCacheError } from '../../errors.ts';
 import type { IndexOptions, Request } from './request.ts';
 
 /** Where a request's packages come from, in a form that may be stored and shown. */
@@ -14,7 +15,10 @@ export interface OriginFingerprint {
   readonly describe: string;
 }
 
-/** Fingerprints the options that decide which file a pin means. What has no effect is left out, credentials always are. */
+/**
+ * Fingerprints the options that decide which file a pin means. What has no effect is left out, credentials always are.
+ * Reads local `--find-links`; throws UNRECOGNISED, or the system's error, for one that cannot be listed.
+ */
 export function originFingerprint(request: Pick<Request, 'index' | 'ignoreRequiresPython'>): OriginFingerprint {
   const { index } = request;
   const urls = [...(index.indexUrl === undefined ? [] : [index.indexUrl]), ...index.extraIndexUrls, ...index.findLinks];
@@ -84,7 +88,8 @@ function findLinksIdentity(link: string): unknown {
   if (path === undefined) return normalUrl(link);
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return undefined;
-  if (!stat.isDirectory()) return [path, createHash('sha256').update(readFileSync(path)).digest('hex')];
+  if (!stat.isDirectory() && !stat.isFile()) throw new PkgCacheError('UNRECOGNISED', `--find-links at ${path}`);
+  if (stat.isFile()) return [path, createHash('sha256').update(readFileSync(path)).digest('hex')];
   const files = readdirSync(path).filter((name) => DISTRIBUTION.test(name.toLowerCase())).sort();
   if (files.length === 0) return undefined;
   return [path, files.map((name) => [name, statSync(join(path, name), { throwIfNoEntry: false })?.size ?? -1])];
