@@ -13,18 +13,15 @@ export interface Version {
   readonly local: readonly (string | Num)[] | undefined;
 }
 
-/**
- * The suffixes that may follow a release; shared with the grammar of specifiers. Patterns are for lower case: compiling one
- * that ignores case costs milliseconds at start-up.
- */
-export const SUFFIX = [
+/** Appendix B of PEP 440, for lower case: compiling a pattern that ignores case costs milliseconds at start-up. */
+const SUFFIX = [
   '(?:[-_.]?(alpha|beta|preview|pre|a|b|c|rc)[-_.]?([0-9]+)?)?', // pre-release
   '(?:-([0-9]+)|[-_.]?(post|rev|r)[-_.]?([0-9]+)?)?', // post-release
   '([-_.]?dev[-_.]?([0-9]+)?)?', // development release
+  '(?:\\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?', // local label
 ].join('');
-export const LOCAL = '(?:\\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?';
 
-const VERSION = new RegExp(`^\\s*v?(?:([0-9]+)!)?([0-9]+(?:\\.[0-9]+)*)${SUFFIX}${LOCAL}\\s*$`);
+const VERSION = new RegExp(`^\\s*v?(?:([0-9]+)!)?([0-9]+(?:\\.[0-9]+)*)${SUFFIX}\\s*$`);
 const PRE_NAMES: ReadonlyMap<string, string> = new Map([
   ['alpha', 'a'],
   ['beta', 'b'],

@@ -3,13 +3,11 @@ import {
   compareParsed,
   formatVersion,
   isPrerelease,
-  LOCAL,
   parseVersion,
   publicVersion,
   requireVersion,
   sameBase,
   sameNumber,
-  SUFFIX,
   type Version,
 } from './pep440.ts';
 
@@ -19,33 +17,41 @@ export interface Specifier {
   readonly version: string;
 }
 
-const RELEASE = 'v?(?:[0-9]+!)?[0-9]+(?:\\.[0-9]+)*';
-const anonymous = (pattern: string): string => pattern.replace(/\((?!\?)/g, '(?:');
-
-/** The grammar of one clause: `Specifier._specifier_regex_str` of `packaging` 22 and later. */
-const GRAMMAR = [
-  '===\\s*[^\\s,;)]+',
-  `(?:==|!=)\\s*${RELEASE}(?:\\.\\*|${anonymous(SUFFIX + LOCAL)})`,
-  `~=\\s*v?(?:[0-9]+!)?[0-9]+(?:\\.[0-9]+)+${anonymous(SUFFIX)}`,
-  `(?:<=|>=|<|>)\\s*${RELEASE}${anonymous(SUFFIX)}`,
-].join('|');
-
-const CLAUSE = new RegExp(`^(?:${GRAMMAR})$`);
-const PARTS = /^(===|~=|==|!=|<=|>=|<|>)\s*(.*)$/s;
+const PARTS = /^(===|~=|==|!=|<=|>=|<|>)\s*(\S+)$/;
+const PREFIX = /^v?(?:[0-9]+!)?[0-9]+(?:\.[0-9]+)*\.\*$/;
 
 /** Whether `text` is one valid clause; markers turn to string comparison where it is not. */
 export function isSpecifier(text: string): boolean {
-  return CLAUSE.test(text.trim().toLowerCase());
+  return readClause(text.trim()) !== undefined;
 }
 
 /** Reads a comma-separated set of specifiers; empty clauses are ignored. Throws UNRECOGNISED on anything else. */
 export function parseSpecifiers(text: string): Specifier[] {
   const clauses = text.split(',').map((clause) => clause.trim());
   return clauses.filter((clause) => clause !== '').map((clause) => {
-    const parts = CLAUSE.test(clause.toLowerCase()) ? PARTS.exec(clause) : null;
-    if (parts === null) throw new PkgCacheError('UNRECOGNISED', `not a version specifier: ${clause}`);
-    return { operator: parts[1] as string, version: (parts[2] as string).trim() };
+    return readClause(clause) ?? fail(clause);
   });
+}
+
+/** The rules of `Specifier._specifier_regex_str` of `packaging` 22 and later, without compiling a pattern as long as that. */
+function readClause(clause: string): Specifier | undefined {
+  const parts = PARTS.exec(clause);
+  if (parts === null) return undefined;
+  const [operator, version] = [parts[1] as string, parts[2] as string];
+  return fits(operator, version) ? { operator, version } : undefined;
+}
+
+function fits(operator: string, version: string): boolean {
+  if (operator === '===') return !/[,;)]/.test(version);
+  const equality = operator === '==' || operator === '!=';
+  if (version.endsWith('.*')) return equality && PREFIX.test(version.toLowerCase());
+  const parsed = parseVersion(version);
+  if (parsed === undefined || (parsed.local !== undefined && !equality)) return false;
+  return operator !== '~=' || parsed.release.length > 1;
+}
+
+function fail(clause: string): never {
+  throw new PkgCacheError('UNRECOGNISED', `not a version specifier: ${clause}`);
 }
 
 /**
