@@ -16,7 +16,9 @@ export function runTool(tool: string, argv: readonly string[], env: Env): Promis
     const child = spawn(tool, argv, { stdio: 'inherit', env: { ...env } });
     const handlers = FORWARDED.map((signal) => {
       const fromTerminal = process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT');
-      const handler = (): void => void (fromTerminal || child.kill(signal));
+      const handler = (): void => {
+        if (!fromTerminal) child.kill(signal);
+      };
       process.on(signal, handler);
       return { signal, handler };
     });

@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { LocalCache, assertTrustworthy } from '../cache/local.ts';
 import { configFile, processEnv, readSettings } from '../config.ts';
 import { PkgCacheError } from '../errors.ts';
-import { runBackground, type BackgroundOptions, type Remainder } from '../fleet/background.ts';
+import { isAtWork, runBackground, type BackgroundOptions, type Remainder } from '../fleet/background.ts';
 import { Spool } from '../fleet/spool.ts';
 import { collect } from '../pip/collect/collect.ts';
 import type { CollectDetails } from '../pip/collect/job.ts';
@@ -71,27 +71,30 @@ async function command(args: readonly string[]): Promise<number> {
   return code;
 }
 
+/** How long nothing may get on before `flush` gives up, in milliseconds. */
+const STANDSTILL = 60_000;
+
+/** Does what is spooled, or waits while another process does it. */
 async function flush(): Promise<number> {
-  const { background: options, spool } = openWorld();
+  const { background: options, cache } = openWorld();
   let left = await runBackground(options);
-  // Somebody else may be at it: wait for them as long as they get on.
-  for (let silent = 0; left.waiting + left.uploads.length > 0 && left.problem === undefined && silent < 100; silent++) {
+  let progress = Date.now();
+  while (left.waiting + left.uploads.length > 0 && left.problem === undefined && Date.now() - progress < STANDSTILL) {
     await new Promise((resolve) => setTimeout(resolve, 100));
-    const before = left.waiting + left.uploads.length;
+    if (isAtWork(cache)) progress = Date.now();
     left = await runBackground(options);
-    if (left.waiting + left.uploads.length < before) silent = 0;
   }
-  return reportLeft(left, spool);
+  if (left.waiting + left.uploads.length === 0) return 0;
+  console.error(`pkg-cache: ${describeRemainder(left)}. Nothing is lost: the next install or flush tries again.`);
+  return 1;
 }
 
-function reportLeft(left: Remainder, _spool: Spool): number {
-  if (left.waiting + left.uploads.length === 0) return 0;
+function describeRemainder({ waiting, uploads, problem }: Remainder): string {
   const parts = [
-    ...(left.uploads.length > 0 ? [`${left.uploads.length} not stored yet`] : []),
-    ...(left.waiting > 0 ? [`${left.waiting} installs still at work`] : []),
+    ...(uploads.length > 0 ? [`${uploads.length} not stored yet`] : []),
+    ...(waiting > 0 ? [`${waiting} jobs not done yet`] : []),
   ];
-  console.error(`pkg-cache: ${parts.join(', ')}${left.problem === undefined ? '' : `: ${left.problem}`}. Nothing is lost: the next install or flush tries again.`);
-  return 1;
+  return `${parts.join(', ')}${problem === undefined ? '' : `: ${problem}`}`;
 }
 
 async function background(): Promise<number> {

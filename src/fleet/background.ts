@@ -38,9 +38,14 @@ export interface Remainder {
 
 const CLAIM = 'background';
 
+/** Whether a background process is at work on this cache. */
+export function isAtWork(cache: LocalCache): boolean {
+  return isClaimed(cache.path('claims', CLAIM));
+}
+
 /** Starts the background process unless one is at work already; it outlives us and holds none of our streams. */
 export function startBackground(cache: LocalCache, app: string, env: Readonly<Record<string, string | undefined>>): void {
-  if (isClaimed(cache.path('claims', CLAIM))) return;
+  if (isAtWork(cache)) return;
   const child = spawn(process.execPath, [app, 'background'], { detached: true, stdio: 'ignore', cwd: '/', env: { ...env } });
   child.on('error', () => undefined); // The next install tries again.
   child.unref();

@@ -37,7 +37,7 @@ function walkCycles(graph: ReadonlyMap<string | null, ReadonlySet<string>>, want
   const path = new Set<string | null>();
   const depths = new Map<string, number[]>();
   const visit = (node: string | null): void => {
-    const seen = (node !== null && depths.get(node)) || [];
+    const seen = node === null ? [] : (depths.get(node) ?? []);
     if (path.has(node) || seen.length >= MAX_VISITS) return;
     path.add(node);
     for (const child of graph.get(node) ?? []) visit(child);

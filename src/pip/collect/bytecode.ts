@@ -3,11 +3,9 @@ import { PkgCacheError } from '../../errors.ts';
 
 /** The source that a row `pkg/__pycache__/mod.TAG.pyc` was compiled from, or undefined for any other path. */
 export function bytecodeSource(path: string, cacheTag: string): string | undefined {
-  const match = /^(.*?)__pycache__\/([^/]+)\.pyc$/.exec(path);
+  const [, directory = '', stem = ''] = /^(.*?)__pycache__\/([^/]+)\.pyc$/.exec(path) ?? [];
   const suffix = `.${cacheTag}`;
-  const stem = match?.[2];
-  if (!match || stem === undefined || !stem.endsWith(suffix)) return undefined;
-  return `${match[1] ?? ''}${stem.slice(0, -suffix.length)}.py`;
+  return stem.endsWith(suffix) ? `${directory}${stem.slice(0, -suffix.length)}.py` : undefined;
 }
 
 /**

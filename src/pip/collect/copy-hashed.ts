@@ -4,12 +4,12 @@ import { PkgCacheError } from '../../errors.ts';
 
 const buffer = Buffer.allocUnsafe(1 << 20);
 
-/** What a file was like while it was copied. `seconds`: its time, in whole seconds since the epoch. */
+/** What a file was like when it was copied. */
 export interface Copied {
   readonly size: number;
   readonly digest: Buffer;
   readonly executable: boolean;
-  readonly seconds: number;
+  readonly mtimeMs: number;
 }
 
 /**
@@ -23,7 +23,7 @@ export function copyHashed(source: string, target: string): Copied {
     if (!stat.isFile()) throw new PkgCacheError('ENTRY_INVALID', `${source} is not a regular file`);
     const executable = (stat.mode & 0o111) !== 0;
     const { size, digest } = pour(from, target, executable ? 0o755 : 0o644);
-    return { size, digest, executable, seconds: Math.trunc(stat.mtimeMs / 1000) };
+    return { size, digest, executable, mtimeMs: stat.mtimeMs };
   } finally {
     closeSync(from);
   }

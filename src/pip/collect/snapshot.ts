@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { assertDistinctPaths, assertSafePath } from '../../archive/paths.ts';
 import type { EntryFile, EntryKey } from '../../cache/entry.ts';
@@ -8,7 +8,7 @@ import { sha256, sha256Base64Url } from '../../hash.ts';
 import type { EntryPoint, OutsideRow, PipMeta, SchemeKey } from '../entry.ts';
 import { parseMetadata } from '../metadata.ts';
 import { formatRecord, parseRecord, type RecordRow } from '../record.ts';
-import { isPlainEntryPoint, parseEntryPoints } from '../scripts.ts';
+import { isPlainEntryPoint, parseEntryPoints, plainShebang } from '../scripts.ts';
 import { assertCurrentBytecode, bytecodeSource } from './bytecode.ts';
 import { copyHashed } from './copy-hashed.ts';
 import type { CollectDetails } from './job.ts';
@@ -105,16 +105,18 @@ class Snapshot {
   }
 
   #takeScript(row: RecordRow, located: Located): void {
+    // pip compiles scripts that are called *.py as well.
+    if (bytecodeSource(located.path, this.#details.cacheTag) !== undefined) return this.#takeOutside(row, located);
     const names = [...this.#entryPoints.console, ...this.#entryPoints.gui].map(({ name }) => name);
     // Generated scripts are made anew; pip's own have versions in their names that its metadata does not.
     if (names.includes(located.path) || isVersioned(located.path, names)) return;
     const bytes = readFileSync(located.actual);
-    if (row[1] !== `sha256=${sha256Base64Url(bytes)}`) throw invalid(`${row[0]} was changed after it was installed`);
+    if (row[1] !== `sha256=${sha256Base64Url(bytes)}`) throw invalid(`${row[0]} is not what RECORD says`);
     const end = bytes.indexOf(0x0a) + 1;
-    const own = bytes.subarray(0, end).toString('utf8') === `#!${this.#details.executable}\n`;
+    const own = bytes.subarray(0, end).toString('utf8') === plainShebang(this.#details.executable);
     if (own) this.#pythonScripts.push(located.path);
     else this.#outside.push({ scheme: 'scripts', path: located.path, hash: row[1], size: bytes.length });
-    this.#write(located, own ? Buffer.concat([Buffer.from('#!python\n'), bytes.subarray(end)]) : bytes, isExecutable(located.actual));
+    this.#write(located, own ? Buffer.concat([Buffer.from('#!python\n'), bytes.subarray(end)]) : bytes, lstatSync(located.actual));
   }
 
   /** Copies a file, checks it against its row, and returns its size. */
@@ -124,16 +126,16 @@ class Snapshot {
     const source = hash === '' ? bytecodeSource(path, this.#details.cacheTag) : undefined;
     if (source !== undefined) assertCurrentBytecode(target.file, this.#map.locate(source).actual, this.#details.magic);
     else if (hash !== `sha256=${copied.digest.toString('base64url')}`) throw invalid(`${path} is not what RECORD says`);
-    const { size, digest, executable, seconds } = copied;
-    // Bytecode refers to its source by time and size.
-    this.#files.push({ path: target.path, size, sha256: digest.toString('hex'), executable, ...(path.endsWith('.py') ? { mtime: seconds } : {}) });
+    const { size, digest, executable, mtimeMs } = copied;
+    this.#files.push({ path: target.path, size, sha256: digest.toString('hex'), executable, ...timeOf(path, mtimeMs) });
     return size;
   }
 
-  #write({ scheme, path }: Located, bytes: Buffer, executable: boolean): void {
+  #write({ scheme, path }: Located, bytes: Buffer, { mode, mtimeMs }: Pick<Stats, 'mode' | 'mtimeMs'>): void {
     const target = this.#target(scheme, path);
+    const executable = (mode & 0o111) !== 0;
     writeFileSync(target.file, bytes, { flag: 'wx', mode: executable ? 0o755 : 0o644 });
-    this.#files.push({ path: target.path, size: bytes.length, sha256: sha256(bytes), executable });
+    this.#files.push({ path: target.path, size: bytes.length, sha256: sha256(bytes), executable, ...timeOf(path, mtimeMs) });
   }
 
   #target(scheme: SchemeKey, relative: string): { file: string; path: string } {
@@ -148,7 +150,7 @@ class Snapshot {
 
   #writeRecord(rows: readonly RecordRow[]): void {
     const path = `${this.#distInfo}/RECORD`;
-    this.#write({ scheme: this.#lib, path, actual: '' }, Buffer.from(formatRecord(rows)), false);
+    this.#write({ scheme: this.#lib, path, actual: '' }, Buffer.from(formatRecord(rows)), { mode: 0o644, mtimeMs: 0 });
   }
 
   #readEntryPoints(): { console: EntryPoint[]; gui: EntryPoint[] } {
@@ -168,8 +170,9 @@ function isVersioned(script: string, names: readonly string[]): boolean {
   return (names.includes('pip') && /^pip\d+(\.\d+)?$/.test(script)) || (names.includes('easy_install') && /^easy_install-\d+\.\d+$/.test(script));
 }
 
-function isExecutable(path: string): boolean {
-  return (lstatSync(path).mode & 0o111) !== 0;
+/** Bytecode refers to its source by time and size; no other file's time matters. */
+function timeOf(path: string, mtimeMs: number): Pick<EntryFile, 'mtime'> {
+  return path.endsWith('.py') ? { mtime: Math.trunc(mtimeMs / 1000) } : {};
 }
 
 function invalid(message: string): PkgCacheError {

@@ -68,6 +68,7 @@ export class Installation {
         requested: placement.requested,
         recorded: this.#layout(placement).recorded,
         scripts: this.#context.scripts,
+        cacheTag: this.#context.uninstall.cacheTag,
         modes: this.#modes,
       });
       this.#sources.set(placement, source);

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Modes } from '../../cache/copy.ts';
 import type { PipMeta } from '../entry.ts';
@@ -12,6 +12,7 @@ export interface Finishing {
   /** What RECORD's paths are relative to. */
   readonly recorded: Scheme;
   readonly scripts: ScriptContext;
+  readonly cacheTag: string;
   readonly modes: Modes;
 }
 
@@ -24,14 +25,15 @@ export function finishTree(source: string, finishing: Finishing): void {
   const lib = recorded[meta.lib];
   const outside = meta.outside
     .filter((row) => row.hash !== undefined)
-    .map((row): RecordRow => [relative(lib, join(recorded[row.scheme], row.path)), row.hash ?? '', String(row.size)]);
+    .map((row): RecordRow => [relative(lib, join(recorded[row.scheme], row.path)), row.hash ?? '', row.hash === '' ? '' : String(row.size)]);
   const scripts = writeScripts(source, finishing).map(({ name, bytes }) => hashedRow(relative(lib, join(recorded.scripts, name)), bytes));
   const info = join(source, meta.lib, meta.distInfo);
   const marks = requested ? [writeRequested(info, meta.distInfo, finishing.modes)] : [];
   replaceFile(join(info, 'RECORD'), insertRows(readFileSync(join(info, 'RECORD'), 'utf8'), [...outside, ...scripts, ...marks]), finishing.modes.file);
 }
 
-function writeScripts(source: string, { meta, scripts, modes }: Finishing): { name: string; bytes: Buffer }[] {
+function writeScripts(source: string, finishing: Finishing): { name: string; bytes: Buffer }[] {
+  const { meta, scripts, modes } = finishing;
   const directory = join(source, 'scripts');
   const generated = generateScripts(meta.consoleScripts, meta.guiScripts, scripts).map(({ name, content }) => ({ name, bytes: Buffer.from(content) }));
   const rewritten = meta.pythonScripts.map((name) => ({ name, bytes: withShebang(join(directory, name), scripts.executable) }));
@@ -40,8 +42,22 @@ function writeScripts(source: string, { meta, scripts, modes }: Finishing): { na
   // distlib adds 0555 to what the umask left of 0666; pip gives its own executables the other form.
   const generatedMode = modes.file | 0o555;
   for (const { name, bytes } of generated) replaceFile(join(directory, name), bytes, generatedMode);
-  for (const { name, bytes } of rewritten) replaceFile(join(directory, name), bytes, modes.executable);
+  for (const { name, bytes } of rewritten) {
+    const { mtimeMs } = statSync(join(directory, name));
+    replaceFile(join(directory, name), bytes, modes.executable);
+    utimesSync(join(directory, name), mtimeMs / 1000, mtimeMs / 1000);
+    fitBytecode(directory, name, bytes.length, finishing);
+  }
   return all;
+}
+
+/** A script's bytecode names the script's size, which the interpreter's path is part of (PEP 552: the last of four 32-bit words). */
+function fitBytecode(directory: string, script: string, size: number, { cacheTag, modes }: Finishing): void {
+  const path = join(directory, '__pycache__', `${script.slice(0, -'.py'.length)}.${cacheTag}.pyc`);
+  if (!script.endsWith('.py') || !existsSync(path)) return;
+  const bytecode = readFileSync(path);
+  bytecode.writeUInt32LE(size, 12);
+  replaceFile(path, bytecode, modes.file);
 }
 
 function withShebang(path: string, executable: string): Buffer {

@@ -57,17 +57,17 @@ export interface PipFacts {
 
 /** Asks an interpreter (a path to a real binary, not a version manager's shim). Throws UNRECOGNISED. */
 export function askInterpreter(executable: string): InterpreterFacts {
-  return ask<InterpreterFacts>(executable, [probe]);
+  return ask(executable, [probe]) as InterpreterFacts;
 }
 
 /** Asks the pip whose package lies in `directory`, by means of an interpreter. Throws UNRECOGNISED. */
 export function askPip(executable: string, directory: string): PipFacts {
-  return ask<PipFacts>(executable, [probePip, directory]);
+  return ask(executable, [probePip, directory]) as PipFacts;
 }
 
 const MARK = '@PKG-CACHE@';
 
-function ask<T>(executable: string, [code, ...args]: [string, ...string[]]): T {
+function ask(executable: string, [code, ...args]: [string, ...string[]]): unknown {
   try {
     // `-B`: asking must leave nothing behind. A site hook may print as well, hence the mark.
     const output = execFileSync(executable, ['-I', '-B', '-c', code, ...args], {
@@ -77,7 +77,7 @@ function ask<T>(executable: string, [code, ...args]: [string, ...string[]]): T {
     });
     const line = output.split('\n').find((text) => text.startsWith(MARK));
     if (line === undefined) throw new Error('no answer');
-    return JSON.parse(line.slice(MARK.length)) as T;
+    return JSON.parse(line.slice(MARK.length)) as unknown;
   } catch (cause) {
     throw new PkgCacheError('UNRECOGNISED', `${executable} does not answer as a Python interpreter with pip does`, { cause });
   }
