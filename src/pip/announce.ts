@@ -69,7 +69,7 @@ function warnAboutScripts(output: Output, served: readonly Served[], { request, 
     const { consoleScripts } = entry.entry.meta;
     const names = generateScripts(consoleScripts, [], { executable: '', platform: '', template: '', pythonVersion: [major, minor] }).map(({ name }) => name);
     const warning = scriptsNotOnPath(names, directory, path);
-    if (warning !== undefined) output.warning(`  ${warning}`.trimStart());
+    if (warning !== undefined) output.warning(warning, 2);
   }
 }
 

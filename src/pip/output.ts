@@ -29,8 +29,9 @@ export class Output {
     this.#log(text);
   }
 
-  warning(text: string): void {
-    const line = `WARNING: ${text}`;
+  /** `indent`: number of blanks before each line; pip has two of them while it installs. */
+  warning(text: string, indent = 0): void {
+    const line = `WARNING: ${text}`.replace(/^/gm, ' '.repeat(indent));
     if (this.#options.verbosity >= -1) this.#options.stderr(this.#options.color ? `\u001b[33m${line}\u001b[0m\n` : `${line}\n`);
     this.#log(line);
   }
