@@ -56,7 +56,7 @@ export interface Comparison {
  * Does the same thing twice to one environment, in one place, so that nothing differs by its path: by the real pip, and then, with the
  * environment as it was before, through the shim.
  */
-export async function sideBySide(venv: Venv, real: () => Promise<Outcome>, shim: () => Promise<Outcome>): Promise<Comparison> {
+export async function sideBySide(venv: Pick<Venv, 'dir'>, real: () => Promise<Outcome>, shim: () => Promise<Outcome>): Promise<Comparison> {
   const kept = `${venv.dir}.kept`;
   execFileSync('cp', ['-a', venv.dir, kept]);
   const pip = await real();

@@ -1,0 +1,38 @@
+import type { World } from './world.ts';
+
+const long = `${'deep'.repeat(12)}/`.repeat(4);
+
+/** Wheels with all that is unusual about wheels. All are version 1 and depend on nothing. */
+export const AWKWARD = ['scripted', 'spread', 'space-one', 'space-two', 'uncompilable', 'odd-names', 'deep-down', 'platform-lib'] as const;
+
+/** `name==1` for each. */
+export const AWKWARD_SET = AWKWARD.map((name) => `${name}==1`);
+
+/** Puts them into the index of a world. */
+export function buildAwkward(world: World): void {
+  const wheel = (name: (typeof AWKWARD)[number], rest: Omit<Parameters<World['wheel']>[0], 'name' | 'version'>): void => {
+    world.wheel({ name, version: '1', ...rest });
+  };
+  wheel('scripted', {
+    files: { 'scripted/__init__.py': 'def main(): print("scripted")\nclass A:\n  class B:\n    run = staticmethod(main)\n' },
+    consoleScripts: ['scripted = scripted:main', 'scripted.nested=scripted:A.B.run'],
+    guiScripts: ['scripted-gui = scripted:main'],
+  });
+  wheel('spread', {
+    files: { 'spread/__init__.py': '', 'spread/tool': '#!/bin/sh\n' },
+    executables: ['spread/tool', 'spread-1.data/scripts/spread-sh', 'spread-1.data/data/libexec/spread-helper'],
+    data: {
+      scripts: { 'spread-py': '#!python\nprint("spread")\n', 'spread-pyw': '#!pythonw -E\nprint(1)\n', 'spread-sh': '#!/bin/sh\necho spread\n', 'spread.txt': 'no script' },
+      headers: { 'spread.h': '', 'sub/spread.h': '' },
+      data: { 'share/spread/data.txt': 'data', 'libexec/spread-helper': '#!/bin/sh\n', 'etc/spread.conf': '' },
+      purelib: { 'spread_pure/__init__.py': 'x = 1\n' },
+      platlib: { 'spread_plat/__init__.py': 'x = 2\n', 'spread_plat/native.so': 'ELF' },
+    },
+  });
+  wheel('space-one', { files: { 'space/one.py': '' } });
+  wheel('space-two', { files: { 'space/two.py': '', 'space/two/deep/__init__.py': '' } });
+  wheel('uncompilable', { files: { 'uncompilable/__init__.py': '', 'uncompilable/py2.py': 'print "no"\n', 'uncompilable/latin.py': new Uint8Array([0x78, 0x3d, 0x22, 0xe9, 0x22]) } });
+  wheel('odd-names', { files: { 'odd/__init__.py': '', 'odd/a,b.txt': '1', 'odd/with space.py': '', 'odd/ünïcode-✓.txt': '2', 'odd/日本.py': '', 'odd/empty.txt': '' } });
+  wheel('deep-down', { files: { [`deep/${long}__init__.py`]: 'x = 1\n', [`deep/${long}data.bin`]: new Uint8Array(70_000).fill(7) } });
+  wheel('platform-lib', { rootIsPurelib: false, files: { 'platform_lib.py': '' } });
+}
