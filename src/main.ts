@@ -1,4 +1,5 @@
 import { closeSync, mkdirSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { assertTrustworthy, LocalCache } from './cache/local.ts';
 import { configFile, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
@@ -27,11 +28,16 @@ async function main([mode = '', ...args]: readonly string[]): Promise<void> {
 /** Any failure of ours leaves the shim without an answer, or with `exec`: the real tool runs. */
 async function decide(args: readonly string[]): Promise<void> {
   const parent = process.ppid;
+  const isOrphan = (): boolean => process.ppid !== parent;
+  // A caller who is gone wants nothing any more; what was begun is swept later. Before files are placed, checkpoints ask again.
+  setInterval(() => isOrphan() && process.exit(1), ORPHAN_CHECK_MS).unref();
   const checkpoint = (): void => {
-    if (process.ppid !== parent) throw new Interrupted();
+    if (isOrphan()) throw new Interrupted();
   };
   tell(await decision(args, false, checkpoint));
 }
+
+const ORPHAN_CHECK_MS = 100;
 
 async function takeOver([tool = '', ...argv]: readonly string[]): Promise<void> {
   const env = processEnv();
@@ -92,7 +98,7 @@ function installContext({ tool, argv, env, settings, cacheDir, umask, inCharge, 
     home: homeDirectory(),
     platform: process.platform,
     owner,
-    isTerminal: process.stderr.isTTY,
+    isTerminal: isatty(2),
     cache,
     linkMode: settings.linkMode,
     readyCopies: settings.readyCopies,

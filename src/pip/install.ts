@@ -12,6 +12,7 @@ import { findInstalled, isReplaceable, type InstalledView } from './installed.ts
 import { installationOrder } from './order.ts';
 import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
+import { recoverTarget } from './place/workshop.ts';
 import { announceEnd, announceHits, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
 import { whyNotServed } from './refusals.ts';
 import { collectDetails, understand, type Understood } from './understand.ts';
@@ -91,6 +92,7 @@ class Attempt {
     const claim = await this.#claimEnvironment();
     if (!claim) return observe(this.#context, this.#understood, 'another install is at work in the same environment');
     try {
+      recoverTarget(this.#context.cache, this.#understood.layoutOf('').actual.purelib);
       return await this.#runAlone();
     } finally {
       claim.release();

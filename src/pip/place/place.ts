@@ -1,7 +1,6 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { randomBytes } from 'node:crypto';
-import { copyTree, deviceOf, modesFor, type LinkMode, type Modes } from '../../cache/copy.ts';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { copyTree, modesFor, type LinkMode, type Modes } from '../../cache/copy.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import type { ReadyCopies } from '../../cache/ready.ts';
 import type { PipEntry, SchemeKey } from '../entry.ts';
@@ -12,6 +11,7 @@ import { adopt } from './adopt.ts';
 import { finishTree } from './tree.ts';
 import { exists, UndoLog } from './undo.ts';
 import { uninstall, type UninstallContext } from './uninstall.ts';
+import { openWorkshop } from './workshop.ts';
 
 /** One distribution to be placed. */
 export interface Placement {
@@ -54,8 +54,8 @@ export class Installation {
     this.#placements = placements;
     this.#context = context;
     this.#modes = modesFor(context.umask);
-    this.#workshop = openWorkshop(context);
-    this.#undo = new UndoLog(join(this.#workshop, 'attic'), this.#modes.directory);
+    this.#workshop = openWorkshop(context.cache, context.layoutOf('').actual.purelib);
+    this.#undo = new UndoLog(this.#workshop, this.#modes.directory);
   }
 
   /** Throws ENTRY_INVALID (the entry is quarantined then) or a system error; the target is as it was. */
@@ -75,14 +75,9 @@ export class Installation {
     });
   }
 
-  /** Throws what went wrong, after undoing. */
+  /** Throws what went wrong; `rollback` is up to the caller. */
   commit(): void {
-    try {
-      for (const placement of this.#placements) this.#place(placement);
-    } catch (error) {
-      this.rollback();
-      throw error;
-    }
+    for (const placement of this.#placements) this.#place(placement);
   }
 
   /** Takes back what `commit` placed, and brings back what it replaced. */
@@ -90,8 +85,9 @@ export class Installation {
     if (this.#undo.rollback()) this.close();
   }
 
-  /** Removes the private directory. The placed files stay. */
+  /** Removes the workshop. The placed files stay. */
   close(): void {
+    this.#undo.close();
     rmSync(this.#workshop, { recursive: true, force: true });
   }
 
@@ -121,24 +117,4 @@ export class Installation {
   #layout({ displayName }: Placement): Layout {
     return this.#context.layoutOf(displayName);
   }
-}
-
-/** A private directory from which files can be renamed into the target: in the cache if that is on the same file system. */
-function openWorkshop({ cache, layoutOf }: PlaceContext): string {
-  const { purelib } = layoutOf('').actual;
-  const name = `${process.pid}-${randomBytes(6).toString('hex')}`;
-  const inCache = cache.path('placing');
-  const directory = deviceOf(inCache) === deviceOf(purelib) ? join(inCache, name) : join(nearestDirectory(purelib), `.pkg-cache-${name}`);
-  try {
-    mkdirSync(directory, { recursive: true });
-    return directory;
-  } catch {
-    const beside = join(nearestDirectory(purelib), `.pkg-cache-${name}`);
-    mkdirSync(beside);
-    return beside;
-  }
-}
-
-function nearestDirectory(path: string): string {
-  return exists(path) ? path : nearestDirectory(dirname(path));
 }

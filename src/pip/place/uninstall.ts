@@ -19,7 +19,9 @@ export interface UninstallContext {
  * the scripts of its entry points, and directories in which no file is left (pip/_internal/req/req_uninstall.py).
  */
 export function uninstall(dist: InstalledDistribution, context: UninstallContext, undo: UndoLog): void {
-  const paths = installedPaths(dist, context);
+  // The .dist-info first: a distribution that is half gone must not count as installed.
+  const info = `${join(dist.location, dist.info)}/`;
+  const paths = installedPaths(dist, context).sort((a, b) => Number(b.startsWith(info)) - Number(a.startsWith(info)));
   for (const path of paths) undo.setAside(path);
   const directories = [...new Set(paths.map((path) => dirname(path)))].sort((a, b) => a.length - b.length);
   for (const directory of directories) {

@@ -1,0 +1,70 @@
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { deviceOf } from '../../cache/copy.ts';
+import type { LocalCache } from '../../cache/local.ts';
+import { sha256 } from '../../hash.ts';
+import { exists, journalOf, recover } from './undo.ts';
+
+/**
+ * The workshop of an install: a private directory from which files can be renamed into the target. It lies in the cache if that is on the
+ * target's file system, else in the target's nearest directory that exists. Its name begins with the target's, so that whoever installs
+ * there next (one at a time, under a claim) finds what a process that was killed has left.
+ */
+export function openWorkshop(cache: LocalCache, target: string): string {
+  const name = `${targetName(target)}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const [first, second] = workshopParents(cache, target);
+  for (const parent of deviceOf(first) === deviceOf(second) ? [first, second] : [second]) {
+    try {
+      mkdirSync(parent, { recursive: true });
+      mkdirSync(join(parent, `${PREFIX}${name}`));
+      return join(parent, `${PREFIX}${name}`);
+    } catch (error) {
+      if (parent === second) throw error;
+    }
+  }
+  throw new Error('unreachable');
+}
+
+/** Takes back what an install that was killed has left half done in `target`; call it only while no other install is at work there. */
+export function recoverTarget(cache: LocalCache, target: string): void {
+  for (const parent of workshopParents(cache, target)) {
+    for (const name of listDir(parent)) {
+      if (!name.startsWith(`${PREFIX}${targetName(target)}-`)) continue;
+      const workshop = join(parent, name);
+      if (isUntouchedSince(workshop, target)) recover(workshop);
+      rmSync(workshop, { recursive: true, force: true });
+    }
+  }
+}
+
+const PREFIX = '.pkg-cache-';
+
+/** The journal is written just before each change; a change that is younger was made by somebody else, who may have repaired it. */
+const TOLERANCE_MS = 2000;
+
+function isUntouchedSince(workshop: string, target: string): boolean {
+  const journal = statSync(journalOf(workshop), { throwIfNoEntry: false });
+  const changed = statSync(target, { throwIfNoEntry: false });
+  return journal !== undefined && (changed === undefined || changed.mtimeMs <= journal.mtimeMs + TOLERANCE_MS);
+}
+
+function workshopParents(cache: LocalCache, target: string): [inCache: string, inTarget: string] {
+  return [cache.path('placing'), nearestDirectory(target)];
+}
+
+function targetName(target: string): string {
+  return sha256(target).slice(0, 16);
+}
+
+function nearestDirectory(path: string): string {
+  return exists(path) ? path : nearestDirectory(dirname(path));
+}
+
+function listDir(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
