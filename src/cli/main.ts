@@ -76,7 +76,7 @@ const STANDSTILL = 60_000;
 
 /** Does what is spooled, or waits while another process does it. */
 async function flush(): Promise<number> {
-  const { background: options, cache } = openWorld();
+  const { background: options, cache } = openWorld({ afresh: true });
   let left = await runBackground(options);
   let progress = Date.now();
   while (left.waiting + left.uploads.length > 0 && left.problem === undefined && Date.now() - progress < STANDSTILL) {
@@ -104,7 +104,8 @@ async function background(): Promise<number> {
   return 0;
 }
 
-function openWorld(): World {
+/** `afresh`: a store that failed a moment ago is tried all the same. */
+function openWorld({ afresh = false } = {}): World {
   process.umask(0o022);
   const env = processEnv();
   const settings = readSettings(env, configFile());
@@ -119,7 +120,7 @@ function openWorld(): World {
   const openStore: BackgroundOptions['openStore'] = async () => {
     if (store === undefined) return undefined;
     const { openSharedStore } = await import('../fleet/remote.ts');
-    return await openSharedStore(cache, store, env);
+    return await openSharedStore(cache, store, env, { afresh });
   };
   const log = (message: string): void => appendFileSync(cache.path('state', 'background.log'), `${new Date().toISOString()} ${process.pid} ${message}\n`);
   const collectors = { pip: (into: LocalCache, details: unknown) => collect(into, details as CollectDetails) };

@@ -9,9 +9,14 @@ import { Puller } from './pull.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Opens the configured store, with the circuit that all processes of this cache share. Throws CONFIG. */
-export async function openSharedStore(cache: LocalCache, location: string, env: Env): Promise<Store> {
-  return await openStore(location, { env, circuit: sharedCircuit(cache, location) });
+/**
+ * Opens the configured store, with the circuit that all processes of this cache share. `afresh`: somebody asks for it by name, so it is
+ * tried even if it failed a moment ago. Throws CONFIG.
+ */
+export async function openSharedStore(cache: LocalCache, location: string, env: Env, { afresh }: { afresh: boolean }): Promise<Store> {
+  const circuit = sharedCircuit(cache, location);
+  if (afresh) circuit.close();
+  return await openStore(location, { env, circuit });
 }
 
 function sharedCircuit(cache: LocalCache, location: string): CircuitState {

@@ -85,13 +85,24 @@ export class Spool {
   }
 
   #read(path: string): Spooled[] {
-    try {
-      return [{ path, job: JSON.parse(readFileSync(path, 'utf8')) as Job }];
-    } catch {
-      rmSync(path, { force: true });
-      return [];
-    }
+    const job = parseJob(path);
+    if (job) return [{ path, job }];
+    rmSync(path, { force: true });
+    return [];
   }
+}
+
+/** A job, or undefined for whatever else a crash or another version may have left. */
+function parseJob(path: string): Job | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+  const { kind, after, ids, owner } = (value ?? {}) as { kind?: unknown; after?: Partial<Watched> | null; ids?: unknown; owner?: unknown };
+  const valid = kind === 'collect' ? typeof after?.pid === 'number' && typeof after.host === 'string' : kind === 'prepare' && Array.isArray(ids) && owner instanceof Object;
+  return valid ? (value as Job) : undefined;
 }
 
 /** Describes a running process so that `hasEnded` can tell when it is gone. */

@@ -43,8 +43,9 @@ function writeScripts(source: string, finishing: Finishing): { name: string; byt
   const generatedMode = modes.file | 0o555;
   for (const { name, bytes } of generated) replaceFile(join(directory, name), bytes, generatedMode);
   for (const { name, bytes } of rewritten) {
-    const { mtimeMs } = statSync(join(directory, name));
-    replaceFile(join(directory, name), bytes, modes.executable);
+    // One that the wheel did not mark as executable stays so.
+    const { mode, mtimeMs } = statSync(join(directory, name));
+    replaceFile(join(directory, name), bytes, (mode & 0o111) === 0 ? modes.file : modes.executable);
     utimesSync(join(directory, name), mtimeMs / 1000, mtimeMs / 1000);
     fitBytecode(directory, name, bytes.length, finishing);
   }
