@@ -95,7 +95,7 @@ check_tools() {
 fetch_dependencies() {
   [ ! node_modules/.package-lock.json -nt package-lock.json ] || [ ! -d node_modules/esbuild ] || return 0
   echo 'Fetching dependencies (npm ci) …'
-  npm ci --include=dev --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null ||
+  npm ci --include=dev --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null ||
     fail 'npm ci failed; its messages are above'
 }
 
