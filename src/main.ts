@@ -47,6 +47,7 @@ async function takeOver([tool = '', ...argv]: readonly string[]): Promise<void> 
     answer = await decision([tool, ...argv], true, () => stop.check());
   } catch (error) {
     if (!(error instanceof Interrupted) || !stop.signal) throw error;
+    stop.release(); // else the signal would be noted once more instead of ending us
     return mirror({ signal: stop.signal });
   } finally {
     stop.release();

@@ -21,10 +21,12 @@ export function announceSatisfied(output: Output, { wanted, satisfied }: Closure
   }
 }
 
-/** A line for each served package, in the order in which the user named them. */
-export function announceHits(output: Output, served: readonly Served[], sourceOf: SourceOf): void {
-  for (const { wanted, entry } of served) {
-    output.info(`Collecting ${describe(wanted)}${from(wanted)} (${sourceOf(entry.entry)})`);
+/** A line for each served package, in the order in which the user named them; their dependencies come last. */
+export function announceHits(output: Output, { wanted }: Closure, served: readonly Served[], sourceOf: SourceOf): void {
+  const order = [...wanted.keys()];
+  const asked = [...served].sort((a, b) => order.indexOf(a.wanted.name) - order.indexOf(b.wanted.name));
+  for (const { wanted: member, entry } of asked) {
+    output.info(`Collecting ${describe(member)}${from(member)} (${sourceOf(entry.entry)})`);
     output.verbose(`  Using ${entry.entry.archive.filename} sha256=${entry.entry.archive.sha256} from ${entry.dir}`);
   }
 }

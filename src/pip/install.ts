@@ -270,7 +270,7 @@ class Attempt {
     const placements = this.#placements(closure, installed);
     const installation = placements.length > 0 ? this.#place(placements) : undefined;
     announceSatisfied(this.#output, closure, this.#context.cwd);
-    announceHits(this.#output, placements, this.#sourceOf);
+    announceHits(this.#output, closure, placements, this.#sourceOf);
     announceReplaced(this.#output, placements);
     announceEnd(this.#output, placements, this.#understood, this.#context);
     installation?.close();
@@ -281,7 +281,7 @@ class Attempt {
   async #serveAndRunPip(closure: Closure, installed: InstalledView): Promise<Decision> {
     const placements = this.#placements(closure, installed);
     const installation = this.#place(placements);
-    announceHits(this.#output, placements, this.#sourceOf);
+    announceHits(this.#output, closure, placements, this.#sourceOf);
     const report = this.#understood.request.isolated ? undefined : this.#context.newReport();
     if (report !== undefined) this.#context.collectAfterwards(collectDetails(this.#understood, report));
     const outcome = await this.#runPip(report, installation);
