@@ -45,6 +45,12 @@ function isCurrent(path: string, bytes: Buffer): boolean {
   return stat !== undefined && bytes.readUInt32LE(8) === Math.trunc(stat.mtimeMs / 1000) && bytes.readUInt32LE(12) === stat.size;
 }
 
+/** What installs have left in an environment's site-packages, but for what `python -m venv` put there; nothing of it depends on the place. */
+export function packagesIn({ sitePackages }: Pick<Venv, 'sitePackages'>): Tree {
+  const brought = /^(pip|setuptools|wheel|pkg_resources|_distutils_hack|distutils-precedence\.pth)\b/;
+  return Object.fromEntries(Object.entries(treeOf(sitePackages)).filter(([path]) => !brought.test(path)));
+}
+
 export interface Comparison {
   readonly pip: Outcome;
   readonly shim: Outcome;

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { startIndex, type PackageIndex } from '../../support/index-server.ts';
 import { installPkgCache } from '../../support/install.ts';
 import { anyPython } from '../../support/pythons.ts';
-import type { Outcome, RunOptions } from '../../support/run.ts';
+import { mustRun, type Outcome, type RunOptions } from '../../support/run.ts';
 import { startS3, type S3Server } from '../../support/s3-server.ts';
 import { sandbox, type Sandbox } from '../../support/sandbox.ts';
 import { makeVenv, type Venv } from '../../support/venv.ts';
@@ -28,6 +28,8 @@ export interface World {
   worker(env?: Readonly<Record<string, string | undefined>>): Worker;
   /** An environment with nothing but pip in it. */
   venv(name?: string): Promise<Venv>;
+  /** The same, made by `python -m venv` alone: its pip's script copes with any path. Takes seconds. */
+  genuineVenv(name: string): Promise<Venv>;
   /** The real pip of an environment, without a shim in sight. */
   realPip(venv: Venv, args: readonly string[], options?: RunOptions): Promise<Outcome>;
   /** Ends all that was started, and removes all that was made. */
@@ -55,6 +57,12 @@ export async function startWorld({ store = false } = {}): Promise<World> {
     wheel: (spec) => makeWheel(archives, spec),
     worker: (more = {}) => new Worker(shims, { ...env, PKG_CACHE_DIR: join(box.root, `cache-${made++}`), ...more }),
     venv: (name = `venv-${made++}`) => makeVenv(anyPython(), join(box.root, name)),
+    genuineVenv: async (name) => {
+      const { minor, path } = anyPython();
+      const dir = join(box.root, name);
+      await mustRun(path, ['-m', 'venv', dir], { env: box.env });
+      return { dir, bin: join(dir, 'bin'), python: join(dir, 'bin/python'), sitePackages: join(dir, `lib/python${minor}/site-packages`) };
+    },
     realPip: (venv, args, options = {}) =>
       box.run(join(venv.bin, 'pip'), args, { ...options, env: { ...env, PATH: [venv.bin, box.env['PATH']].join(delimiter), ...options.env } }),
     async stop() {
