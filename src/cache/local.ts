@@ -108,7 +108,7 @@ export class LocalCache {
   }
 
   /** Takes an entry out of service because it failed a check. It is kept aside for whoever wants to know why. */
-  quarantine(local: LocalEntry): void {
+  quarantine(local: Pick<LocalEntry, 'id' | 'dir'>): void {
     mkdirSync(this.path('stalled'), { recursive: true });
     try {
       renameSync(local.dir, this.path('stalled', `${local.id}.${randomBytes(6).toString('hex')}`));
@@ -191,14 +191,27 @@ export class Staging {
     const target = this.#cache.entryDir(this.#id);
     mkdirSync(join(target, '..'), { recursive: true });
     try {
-      renameSync(this.dir, target);
-    } catch (error) {
-      const code = systemCode(error);
-      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+      if (!this.#appear(target) && this.#cache.byId(this.#id) === undefined) {
+        // What is there cannot be read: it would be a miss for ever.
+        this.#cache.quarantine({ id: this.#id, dir: target });
+        this.#appear(target);
+      }
     } finally {
       this.discard();
     }
     return { id: this.#id, dir: target, entry };
+  }
+
+  /** Renames what was staged to its place; false if something is there. */
+  #appear(target: string): boolean {
+    try {
+      renameSync(this.dir, target);
+      return true;
+    } catch (error) {
+      const code = systemCode(error);
+      if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+      return false;
+    }
   }
 
   /** Removes what was staged. Harmless after `publish`. */

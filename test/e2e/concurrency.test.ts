@@ -1,0 +1,78 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startFaultServer } from '../support/fault-server.ts';
+import type { Venv } from '../support/venv.ts';
+import { offline, served } from './support/offline.ts';
+import { packagesIn } from './support/tree.ts';
+import { startWorld, type World } from './support/world.ts';
+
+const MANY = 16;
+const NAMES = ['ash', 'birch', 'cedar', 'elm'];
+const SET = NAMES.map((name) => `${name}==1`);
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld({ store: true });
+  for (const name of [...NAMES, 'fir', 'oak']) world.wheel({ name, version: '1', files: { [`${name}/__init__.py`]: '', [`${name}/data.bin`]: new Uint8Array(50_000) } });
+});
+
+afterAll(async () => await world.stop());
+
+const venvs = async (count: number): Promise<Venv[]> => {
+  const made: Venv[] = [];
+  while (made.length < count) made.push(await world.venv());
+  return made;
+};
+
+it('many installs at once on an empty cache: each is right, and each package is cached and stored once', async () => {
+  const worker = world.worker();
+  const all = await venvs(MANY);
+  const outcomes = await Promise.all(all.map((venv) => worker.pip(venv, ['install', ...SET])));
+  expect(outcomes.map(({ code, stderr }) => ({ code, stderr }))).toEqual(all.map(() => ({ code: 0, stderr: '' })));
+  const [venv] = await venvs(1);
+  await world.realPip(venv!, ['install', ...SET]);
+  const expected = packagesIn(venv!);
+  for (const each of all) expect(packagesIn(each)).toEqual(expected);
+  await worker.settle();
+  const log = worker.log();
+  for (const name of NAMES) {
+    expect(log.filter((line) => line.startsWith(`cached ${name}==1`))).toHaveLength(1);
+    expect(log.filter((line) => line === `uploaded ${name}==1`)).toHaveLength(1);
+  }
+  expect(await worker.cached()).toEqual(SET);
+  expect((await worker.rows()).map(({ status }) => status)).toEqual(NAMES.map(() => 'cached'));
+});
+
+it('many installs at once on a full store: each archive is fetched once', async () => {
+  const proxy = await startFaultServer('pass', { upstream: world.s3!.url });
+  try {
+    const worker = world.worker(proxy.env);
+    const all = await venvs(MANY);
+    const outcomes = await offline(world, () => Promise.all(all.map((venv) => worker.pip(venv, ['install', ...SET]))));
+    expect(outcomes.map(({ code, stderr }) => ({ code, stderr }))).toEqual(all.map(() => ({ code: 0, stderr: '' })));
+    expect(outcomes.flatMap(({ stdout }) => served(stdout))).toHaveLength(MANY * SET.length);
+    const expected = packagesIn(all[0]!);
+    for (const each of all) expect(packagesIn(each)).toEqual(expected);
+    const fetched = proxy.log.filter(({ method, path }) => method === 'GET' && path.includes('/archives/')).map(({ path }) => path.split('?')[0]);
+    expect(fetched).toHaveLength(SET.length);
+    expect(new Set(fetched).size).toBe(SET.length);
+    expect(readdirSync(join(worker.cache, 'v1/staging'))).toEqual([]);
+  } finally {
+    await proxy.stop();
+  }
+});
+
+it('several installs into one environment: each finds its packages there', async () => {
+  const worker = world.worker();
+  await worker.fill((await venvs(1))[0]!, [...SET, 'fir==1', 'oak==1']);
+  const [venv] = await venvs(1);
+  const sets = [SET, ['fir==1', ...SET], ['oak==1'], SET];
+  const outcomes = await offline(world, () => Promise.all(sets.map((set) => worker.pip(venv!, ['install', ...set]))));
+  expect(outcomes.map(({ code, stderr }) => ({ code, stderr }))).toEqual(sets.map(() => ({ code: 0, stderr: '' })));
+  const placed = outcomes.flatMap(({ stdout }) => served(stdout)).sort();
+  expect(placed).toEqual([...SET, 'fir==1', 'oak==1'].sort());
+  expect(await world.realPip(venv!, ['check'])).toMatchObject({ code: 0 });
+  expect((await world.realPip(venv!, ['freeze'])).stdout.trim().split('\n').sort()).toEqual(placed);
+});
