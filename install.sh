@@ -175,6 +175,8 @@ install_config() {
 # Settings of pkg-cache, one `key = value` a line. PKG_CACHE_DIR and PKG_CACHE_STORE in the environment win.
 #   cache_dir   the local cache
 #   store       where packages are shared: s3://bucket/prefix, or a directory
+#   link_mode   private (the default), or hardlink
+#   ready_copies   on (the default), or off
 CONFIG
   fi
   setting cache_dir "$cache" <"$prefix/.config.old.$$" | setting store "$store" >"$prefix/.config.$$"
@@ -201,7 +203,7 @@ install() {
   install_shim pip
   link_names
   echo "pkg-cache is installed in $prefix"
-  sed -n 's/^\(cache_dir\|store\) = /  &/p' "$prefix/config"
+  sed -n -e 's/^cache_dir = /  &/p' -e 's/^store = /  &/p' "$prefix/config"
   echo 'Put it in front of the real tools:'
   echo
   echo "export PATH=\"$(printf '%s\n' "$prefix/shims" | sed 's/[\\"$`]/\\&/g'):\$PATH\""

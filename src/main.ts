@@ -5,7 +5,7 @@ import { assertTrustworthy, LocalCache } from './cache/local.ts';
 import { configFile, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
 import { PkgCacheError } from './errors.ts';
 import { startBackground } from './fleet/background.ts';
-import { Spool, watch } from './fleet/spool.ts';
+import { Spool, watch, type Job } from './fleet/spool.ts';
 import { mirror, runTool } from './passthrough.ts';
 import { EXEC, type Decision, type InstallContext, type Remote } from './pip/context.ts';
 import { install } from './pip/install.ts';
@@ -28,41 +28,43 @@ async function main([mode = '', ...args]: readonly string[]): Promise<void> {
 /** Any failure of ours leaves the shim without an answer, or with `exec`: the real tool runs. */
 async function decide(args: readonly string[]): Promise<void> {
   const parent = process.ppid;
-  const isOrphan = (): boolean => process.ppid !== parent;
-  // A caller who is gone wants nothing any more; what was begun is swept later. Before files are placed, checkpoints ask again.
-  setInterval(() => isOrphan() && process.exit(1), ORPHAN_CHECK_MS).unref();
-  const checkpoint = (): void => {
-    if (isOrphan()) throw new Interrupted();
-  };
-  tell(await decision(args, false, checkpoint));
+  const answer = await uninterrupted(args, false, () => process.ppid !== parent);
+  if (answer) tell(answer);
 }
 
-const ORPHAN_CHECK_MS = 100;
-
-async function takeOver([tool = '', ...argv]: readonly string[]): Promise<void> {
-  const env = processEnv();
-  const stop = new StopRequest();
-  let answer: Decision;
-  try {
-    answer = await decision([tool, ...argv], true, () => stop.check());
-  } catch (error) {
-    if (!(error instanceof Interrupted) || !stop.signal) throw error;
-    stop.release(); // else the signal would be noted once more instead of ending us
-    return mirror({ signal: stop.signal });
-  } finally {
-    stop.release();
-  }
+/** We are the shim now: what it would do with the answer is for us to do. */
+async function takeOver(args: readonly string[]): Promise<void> {
+  const [tool = '', ...argv] = args;
+  const answer = await uninterrupted(args, true, () => false);
+  if (!answer) return;
   if (answer.kind === 'exit') return mirror(answer.outcome);
+  const env = processEnv();
   mirror(await runTool(tool, argv, answer.kind === 'report' ? { ...env, PIP_REPORT: answer.file } : env));
 }
 
-async function decision([tool = '', ...argv]: readonly string[], inCharge: boolean, checkpoint: () => void): Promise<Decision> {
+/** The decision; or undefined, and this process is about to end as whoever interrupted it wants. */
+async function uninterrupted(args: readonly string[], inCharge: boolean, isOrphan: () => boolean): Promise<Decision | undefined> {
+  const interruption = new Interruption(isOrphan);
+  try {
+    return await decision(args, inCharge, interruption);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    interruption.release(); // else the signal would be noted once more instead of ending us
+    if (!interruption.signal) process.exit(1);
+    mirror({ signal: interruption.signal });
+    return undefined;
+  } finally {
+    interruption.release();
+  }
+}
+
+async function decision([tool = '', ...argv]: readonly string[], inCharge: boolean, interruption: Interruption): Promise<Decision> {
   const env = processEnv();
   const umask = process.umask(0o022); // what goes into the cache is for all users of this machine
   try {
     const settings = readSettings(env, configFile());
     if (settings.cacheDir === undefined) return EXEC;
-    return await install(installContext({ tool, argv, env, settings, cacheDir: settings.cacheDir, umask, inCharge, checkpoint }));
+    return await install(installContext({ tool, argv, env, settings, cacheDir: settings.cacheDir, umask, inCharge, interruption }));
   } catch (error) {
     if (error instanceof Interrupted) throw error;
     complain(error);
@@ -80,17 +82,25 @@ interface Call {
   readonly cacheDir: string;
   readonly umask: number;
   readonly inCharge: boolean;
-  readonly checkpoint: () => void;
+  readonly interruption: Interruption;
 }
 
-function installContext({ tool, argv, env, settings, cacheDir, umask, inCharge, checkpoint }: Call): InstallContext {
+function installContext({ tool, argv, env, settings, cacheDir, umask, inCharge, interruption }: Call): InstallContext {
   const uid = process.getuid?.() ?? 0;
   assertTrustworthy(cacheDir, uid);
   mkdirSync(cacheDir, { recursive: true });
   const cache = new LocalCache(cacheDir);
   const spool = new Spool(cache);
   const owner = { uid, gid: process.getegid?.() ?? 0, umask };
-  const inBackground = (): void => startBackground(cache, fileURLToPath(import.meta.url), env);
+  const leave = (job: Job): boolean => {
+    try {
+      spool.add(job);
+      startBackground(cache, fileURLToPath(import.meta.url), env);
+      return true;
+    } catch {
+      return false; // A cache that cannot be written: it serves, and learns nothing.
+    }
+  };
   return {
     tool,
     argv,
@@ -105,7 +115,8 @@ function installContext({ tool, argv, env, settings, cacheDir, umask, inCharge, 
     readyCopies: settings.readyCopies,
     openRemote: () => openRemote(cache, settings, env),
     inCharge,
-    checkpoint,
+    checkpoint: () => interruption.check(),
+    interruptible: (work) => interruption.race(work),
     print: (text) => writeAll(1, text),
     printError: (text) => writeAll(2, text),
     runTool: async (toolEnv) => {
@@ -113,14 +124,10 @@ function installContext({ tool, argv, env, settings, cacheDir, umask, inCharge, 
       return await runTool(tool, argv, toolEnv);
     },
     newReport: () => spool.newReport(),
-    collectAfterwards: (details) => {
-      // The shim becomes the real tool; in charge, we end after it.
-      spool.add({ kind: 'collect', ecosystem: 'pip', after: watch(inCharge ? process.pid : process.ppid), details });
-      inBackground();
-    },
+    // The shim becomes the real tool; in charge, we end after it.
+    collectAfterwards: (details) => leave({ kind: 'collect', ecosystem: 'pip', after: watch(inCharge ? process.pid : process.ppid), details }),
     prepareAgain: (ids) => {
-      spool.add({ kind: 'prepare', ids, owner });
-      inBackground();
+      if (settings.linkMode === 'private') leave({ kind: 'prepare', ids, owner });
     },
   };
 }
@@ -134,23 +141,43 @@ async function openRemote(cache: LocalCache, settings: Settings, env: Env): Prom
 /** The caller is gone, or has told us to stop: nobody wants the result. */
 class Interrupted extends Error {}
 
-/** Remembers a signal until the next checkpoint, so that what was begun can be undone. */
-class StopRequest {
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const LOOK_EVERY_MS = 100;
+
+/** Notes that somebody wants us to stop, so that what was begun can be undone first. */
+class Interruption {
   signal: NodeJS.Signals | undefined;
-  readonly #handler = (signal: NodeJS.Signals): void => {
+  readonly #isOrphan: () => boolean;
+  readonly #note = (signal: NodeJS.Signals): void => {
     this.signal ??= signal;
   };
 
-  constructor() {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, this.#handler);
+  constructor(isOrphan: () => boolean) {
+    this.#isOrphan = isOrphan;
+    for (const signal of STOP_SIGNALS) process.on(signal, this.#note);
   }
 
   check(): void {
-    if (this.signal) throw new Interrupted();
+    if (this.signal || this.#isOrphan()) throw new Interrupted();
+  }
+
+  /** Waits for `work` as long as nobody interrupts. What is abandoned is swept later. */
+  async race<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const interrupted = new Promise<never>((_resolve, reject) => {
+      timer = setInterval(() => {
+        if (this.signal || this.#isOrphan()) reject(new Interrupted());
+      }, LOOK_EVERY_MS);
+    });
+    try {
+      return await Promise.race([work, interrupted]);
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   release(): void {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, this.#handler);
+    for (const signal of STOP_SIGNALS) process.off(signal, this.#note);
   }
 }
 

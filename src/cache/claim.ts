@@ -16,7 +16,10 @@ export interface Claim {
 /** Without a sign of life for this long (ms), a holder on another host or in another pid namespace counts as gone. */
 const SILENCE_LIMIT = 120_000;
 
-/** Takes the claim at `path`, or returns undefined while somebody else holds it. */
+/**
+ * Takes the claim at `path`, or returns undefined while somebody else holds it. Where no claim can be written (another user's cache, a full
+ * disk) everybody gets one that binds nobody: work is done twice then.
+ */
 export function tryClaim(path: string): Claim | undefined {
   for (let attempt = 0; attempt < 2; attempt++) {
     const claim = create(path);
@@ -37,14 +40,15 @@ export function isClaimed(path: string): boolean {
   return !isAbandoned(path);
 }
 
+const NO_CLAIM: Claim = { refresh: () => undefined, release: () => undefined };
+
 function create(path: string): Claim | undefined {
-  mkdirSync(dirname(path), { recursive: true });
   let fd: number;
   try {
+    mkdirSync(dirname(path), { recursive: true });
     fd = openSync(path, 'wx', 0o644);
   } catch (error) {
-    if (systemCode(error) === 'EEXIST') return undefined;
-    throw error;
+    return systemCode(error) === 'EEXIST' ? undefined : NO_CLAIM;
   }
   try {
     writeSync(fd, JSON.stringify({ pid: process.pid, host: hostIdentity() }));

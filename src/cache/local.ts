@@ -1,9 +1,10 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { PkgCacheError, systemCode } from '../errors.ts';
 import { LAYOUT, entryId, parseFiles, serialiseFiles, type Entry, type EntryFile, type EntryKey } from './entry.ts';
 import { hostIdentity, isAlive, tryClaim, type Claim } from './claim.ts';
+import { listDir, removeOld } from './sweep.ts';
 import { sha256 } from '../hash.ts';
 
 /** An entry that lies in the local cache. */
@@ -126,8 +127,12 @@ export class LocalCache {
     for (const name of listDir(this.path('stalled'))) yield readStatus(this.path('stalled', name), 'stalled');
   }
 
-  /** Removes staging directories whose process is gone. */
+  /** Removes what killed processes left: staging directories, half ready copies, and workshops of environments that nobody came back to. */
   sweep(): void {
+    for (const owner of listDir(this.path('ready'))) {
+      for (const id of listDir(this.path('ready', owner))) removeOld(this.path('ready', owner, id), UNUSED_MS);
+    }
+    removeOld(this.path('placing'), ABANDONED_MS);
     for (const name of listDir(this.path('staging'))) {
       if (this.#stagingStatus(name).status === 'stalled') rmSync(this.path('staging', name), { recursive: true, force: true });
     }
@@ -250,6 +255,10 @@ function readStatus(path: string, status: EntryStatus['status']): EntryStatus {
   }
 }
 
+/** Ready copies that nobody took in a month make room; abandoned workshops are kept for a day. In milliseconds. */
+const UNUSED_MS = 30 * 86_400_000;
+const ABANDONED_MS = 86_400_000;
+
 const RECENT = 120_000;
 
 function isRecent(path: string): boolean {
@@ -261,13 +270,5 @@ function modified(path: string): number {
     return lstatSync(path).mtimeMs;
   } catch {
     return 0;
-  }
-}
-
-function listDir(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
   }
 }

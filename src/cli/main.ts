@@ -5,6 +5,7 @@ import { configFile, processEnv, readSettings } from '../config.ts';
 import { PkgCacheError } from '../errors.ts';
 import { isAtWork, runBackground, type BackgroundOptions, type Remainder } from '../fleet/background.ts';
 import { Spool } from '../fleet/spool.ts';
+import type { Store } from '../store/store.ts';
 import { collect } from '../pip/collect/collect.ts';
 import type { CollectDetails } from '../pip/collect/job.ts';
 import { printStatus } from './status.ts';
@@ -117,12 +118,11 @@ function openWorld({ afresh = false } = {}): World {
   const cache = new LocalCache(cacheDir);
   mkdirSync(cache.path('state'), { recursive: true });
   const spool = new Spool(cache);
-  const openStore: BackgroundOptions['openStore'] = async () => {
-    if (store === undefined) return undefined;
+  const openStore = async (location: string): Promise<Store> => {
     const { openSharedStore } = await import('../fleet/remote.ts');
-    return await openSharedStore(cache, store, env, { afresh });
+    return await openSharedStore(cache, location, env, { afresh });
   };
   const log = (message: string): void => appendFileSync(cache.path('state', 'background.log'), `${new Date().toISOString()} ${process.pid} ${message}\n`);
   const collectors = { pip: (into: LocalCache, details: unknown) => collect(into, details as CollectDetails) };
-  return { cacheDir, cache, spool, background: { cache, spool, openStore, collectors, log } };
+  return { cacheDir, cache, spool, background: { cache, spool, openStore: store === undefined ? undefined : () => openStore(store), collectors, log } };
 }

@@ -19,8 +19,8 @@ export type Collected =
 export interface BackgroundOptions {
   readonly cache: LocalCache;
   readonly spool: Spool;
-  /** Undefined: there is none, and nothing is uploaded. */
-  readonly openStore: () => Promise<Store | undefined>;
+  /** Undefined without a store: then nothing is uploaded. */
+  readonly openStore: (() => Promise<Store>) | undefined;
   readonly collectors: Readonly<Record<string, Collector>>;
   /** One line for the log of background work. */
   readonly log: (message: string) => void;
@@ -57,31 +57,40 @@ export function startBackground(cache: LocalCache, app: string, env: Readonly<Re
  */
 export async function runBackground(options: BackgroundOptions): Promise<Remainder> {
   const { cache, spool } = options;
-  let remainder = remaining(spool, undefined);
+  let remainder = remaining(options, undefined);
   for (;;) {
     const claim = tryClaim(cache.path('claims', CLAIM));
-    if (!claim) return remaining(spool, undefined);
+    if (!claim) return remaining(options, undefined);
     const heartbeat = setInterval(() => claim.refresh(), 20_000);
     try {
       cache.sweep();
+      spool.sweep();
       remainder = await emptySpool(options);
     } finally {
       clearInterval(heartbeat);
       claim.release();
     }
-    const left = remaining(spool, undefined);
+    const left = remaining(options, undefined);
     if (left.waiting === 0 && left.uploads.length <= remainder.uploads.length) return remainder;
   }
 }
 
+/** How long a store that failed is left alone while there is other work, in milliseconds. */
+const UPLOAD_PAUSE = 60_000;
+
 async function emptySpool(options: BackgroundOptions): Promise<Remainder> {
   const { spool } = options;
+  let problem: string | undefined;
+  let resume = 0;
   for (;;) {
     const before = spool.jobs().length;
     const done = doJobs(options);
-    const problem = await upload(options);
+    if (Date.now() >= resume) {
+      problem = await upload(options);
+      if (problem !== undefined) resume = Date.now() + UPLOAD_PAUSE;
+    }
     const jobs = spool.jobs();
-    if (jobs.length === 0) return remaining(spool, problem);
+    if (jobs.length === 0) return remaining(options, problem);
     // Installers that are still at work are waited for.
     if (!done && jobs.length === before) await sleep(100);
   }
@@ -117,10 +126,10 @@ function attempt(options: BackgroundOptions, { job }: Spooled): void {
   }
 }
 
-function collectJob({ cache, spool, collectors, log }: BackgroundOptions, job: Job & { kind: 'collect' }): void {
+function collectJob({ cache, spool, openStore, collectors, log }: BackgroundOptions, job: Job & { kind: 'collect' }): void {
   for (const collected of collectors[job.ecosystem]?.(cache, job.details) ?? []) {
     if (collected.outcome === 'created') {
-      spool.addUpload(collected.local.id);
+      if (openStore) spool.addUpload(collected.local.id);
       log(`cached ${describe(collected.local.entry)}, ${collected.local.entry.size} bytes`);
     } else if (collected.outcome === 'skipped') log(`not cached: ${collected.what}: ${collected.why}`);
   }
@@ -142,12 +151,8 @@ function prepareJob({ cache }: BackgroundOptions, job: Job & { kind: 'prepare' }
 
 async function upload({ cache, spool, openStore, log }: BackgroundOptions): Promise<string | undefined> {
   const ids = spool.uploads();
-  if (ids.length === 0) return undefined;
+  if (ids.length === 0 || !openStore) return undefined;
   const store = await openStore();
-  if (!store) {
-    for (const id of ids) spool.uploaded(id);
-    return undefined;
-  }
   try {
     for (const id of ids) await uploadOne(cache, spool, store, id, log);
     return undefined;
@@ -175,8 +180,8 @@ async function uploadOne(cache: LocalCache, spool: Spool, store: Store, id: stri
   spool.uploaded(id);
 }
 
-function remaining(spool: Spool, problem: string | undefined): Remainder {
-  return { waiting: spool.jobs().length, uploads: spool.uploads(), problem };
+function remaining({ spool, openStore }: BackgroundOptions, problem: string | undefined): Remainder {
+  return { waiting: spool.jobs().length, uploads: openStore ? spool.uploads() : [], problem };
 }
 
 function messageOf(error: unknown): string {

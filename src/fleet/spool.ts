@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { LocalCache } from '../cache/local.ts';
 import { hostIdentity, isAlive } from '../cache/claim.ts';
+import { removeOld } from '../cache/sweep.ts';
 
 /** A process to be waited for. */
 export interface Watched {
@@ -73,9 +74,18 @@ export class Spool {
     rmSync(this.#cache.path('spool', 'uploads', id), { force: true });
   }
 
-  /** A path for an installer's report. */
-  newReport(): string {
-    return join(this.#directory('reports'), `${randomBytes(8).toString('hex')}.json`);
+  /** A path for an installer's report; undefined if the spool cannot be written. */
+  newReport(): string | undefined {
+    try {
+      return join(this.#directory('reports'), `${randomBytes(8).toString('hex')}.json`);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Removes what killed processes left: archives on their way, and reports that no job waits for. */
+  sweep(): void {
+    for (const kind of ['archives', 'reports']) removeOld(this.#cache.path('spool', kind), LEFT_OVER_MS);
   }
 
   #directory(name: string): string {
@@ -91,6 +101,9 @@ export class Spool {
     return [];
   }
 }
+
+/** Whatever nobody has touched for a day is nobody's, in milliseconds. */
+const LEFT_OVER_MS = 86_400_000;
 
 /** A job, or undefined for whatever else a crash or another version may have left. */
 function parseJob(path: string): Job | undefined {

@@ -5,6 +5,7 @@ import type { InstallContext } from './context.ts';
 import type { PipManifest } from './entry.ts';
 import { displayPath, scriptsNotOnPath, type Output } from './output.ts';
 import type { Placement } from './place/place.ts';
+import { normalName } from './recognise/names.ts';
 import { generateScripts } from './scripts.ts';
 import type { Understood } from './understand.ts';
 
@@ -50,14 +51,33 @@ export function announceReplaced(output: Output, served: readonly Served[]): voi
   }
 }
 
-/** pip's last lines: warnings about scripts off PATH, the summary sorted by name, and the warning to root. */
+/** pip's last lines: warnings about scripts off PATH, the summary, and the warning to root. */
 export function announceEnd(output: Output, served: readonly Served[], understood: Understood, context: InstallContext): void {
   warnAboutScripts(output, served, understood, context);
-  const summary = served.map(({ displayName, entry }) => `${displayName}-${entry.entry.meta.version}`);
-  const names = new Map(served.map(({ displayName }, index) => [summary[index] ?? '', displayName]));
-  summary.sort((a, b) => compare(names.get(a) ?? '', names.get(b) ?? ''));
-  if (summary.length > 0) output.info(`Successfully installed ${summary.join(' ')}`);
+  announceSummary(output, served.map(summarise));
   warnRoot(output, understood, context);
+}
+
+/** After the real pip has installed the rest: the summary once more, of the whole set. */
+export function announceWhole(output: Output, served: readonly Served[], { wanted }: Closure, rest: readonly Installed[]): void {
+  const spelled = rest.map(({ name, version }) => ({ name: wanted.get(normalName(name))?.displayName ?? name, version }));
+  announceSummary(output, [...served.map(summarise), ...spelled]);
+}
+
+/** A line of the summary. */
+export interface Installed {
+  readonly name: string;
+  readonly version: string;
+}
+
+function summarise({ displayName, entry }: Served): Installed {
+  return { name: displayName, version: entry.entry.version };
+}
+
+/** Sorted by name as the user spelled it. */
+function announceSummary(output: Output, installed: readonly Installed[]): void {
+  const items = [...installed].sort((a, b) => compare(a.name, b.name)).map(({ name, version }) => `${name}-${version}`);
+  if (items.length > 0) output.info(`Successfully installed ${items.join(' ')}`);
 }
 
 function warnAboutScripts(output: Output, served: readonly Served[], { request, python, layoutOf }: Understood, context: InstallContext): void {

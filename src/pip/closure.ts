@@ -137,7 +137,7 @@ class Walk {
     this.#wanted.set(wanted.name, wanted);
     this.#graph.set(wanted.name, new Set());
     const installed = this.#context.installed.get(wanted.name);
-    if (installed && isVersion(installed.version, wanted.pin)) {
+    if (installed && satisfies(installed.version, wanted.requirement.specifiers || `==${wanted.pin}`, { prereleases: true })) {
       this.#satisfied.set(wanted.name, installed);
       return;
     }
@@ -235,11 +235,6 @@ function groupByName(requirements: readonly Requirement[]): Map<string, Requirem
   const groups = new Map<string, Requirement[]>();
   for (const requirement of requirements) groups.set(requirement.name, [...(groups.get(requirement.name) ?? []), requirement]);
   return groups;
-}
-
-/** Whether an installed version is the one that `==pin` means: equal, and not merely the same with a local part. */
-function isVersion(installed: string, pin: string): boolean {
-  return canonicalVersion(installed) === canonicalVersion(pin);
 }
 
 /** A dependency may pin by itself: `foo-core==1.2`. */

@@ -39,14 +39,17 @@ export interface InstallContext {
   readonly inCharge: boolean;
   /** Throws when the caller is gone or wants us to stop. */
   readonly checkpoint: () => void;
+  /** Waits for something that takes long; rejects as `checkpoint` throws. */
+  readonly interruptible: <T>(work: Promise<T>) => Promise<T>;
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
   /** Runs the real tool to its end, with the caller's terminal. */
   readonly runTool: (env: Readonly<Record<string, string | undefined>>) => Promise<Outcome>;
 
-  /** A path for pip's report, and the collection of what it will tell once the tool has ended. */
-  readonly newReport: () => string;
-  readonly collectAfterwards: (details: unknown) => void;
+  /** A path for pip's report; undefined if the cache cannot be written. */
+  readonly newReport: () => string | undefined;
+  /** Has collected what the report will tell, once the tool has ended; false if that cannot be. */
+  readonly collectAfterwards: (details: unknown) => boolean;
   /** Have ready copies made of entries that were used. */
   readonly prepareAgain: (ids: readonly string[]) => void;
 }

@@ -7,13 +7,14 @@ import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
 import { EXEC, type Decision, type InstallContext, type Outcome, type Remote } from './context.ts';
+import { readReport } from './collect/report.ts';
 import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
 import { findInstalled, isReplaceable, type InstalledView } from './installed.ts';
 import { installationOrder } from './order.ts';
 import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
 import { recoverTarget } from './place/workshop.ts';
-import { announceEnd, announceHits, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
+import { announceEnd, announceHits, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
 import { whyNotServed } from './refusals.ts';
 import { collectDetails, understand, type Understood } from './understand.ts';
 
@@ -30,14 +31,23 @@ export async function install(context: InstallContext): Promise<Decision> {
   if ('leftToPip' in understood) return leave(context, understood.leftToPip);
   const refusal = whyNotServed(understood);
   if (refusal !== undefined) return observe(context, understood, refusal);
-  const attempt = new Attempt(context, understood);
   try {
-    return await attempt.run();
+    return await attempt(context, understood);
   } catch (error) {
     if (error instanceof NeedsCharge) return { kind: 'continue' };
     if (error instanceof NotClosed) return observe(context, understood, error.message);
     if (error instanceof PkgCacheError && error.code === 'UNRECOGNISED') return observe(context, understood, error.message);
     throw error;
+  }
+}
+
+/** What turns out to be damaged is taken out of the cache, and is a miss the second time. */
+async function attempt(context: InstallContext, understood: Understood): Promise<Decision> {
+  try {
+    return await new Attempt(context, understood).run();
+  } catch (error) {
+    if (!(error instanceof PkgCacheError) || error.code !== 'ENTRY_INVALID') throw error;
+    return await new Attempt(context, understood).run();
   }
 }
 
@@ -49,10 +59,15 @@ function leave(context: InstallContext, reason: string): Decision {
 /** The real pip does it all; what it brings from an index is cached when it has ended. */
 function observe(context: InstallContext, understood: Understood, reason: string): Decision {
   outputFor(context, understood).verbose(`pkg-cache: left to pip: ${reason}`);
-  if (understood.request.isolated) return EXEC; // pip would not see PIP_REPORT
+  const file = collectAfterwards(context, understood);
+  return file === undefined ? EXEC : { kind: 'report', file };
+}
+
+/** Where pip is to report to, if what it brings can be cached. */
+function collectAfterwards(context: InstallContext, understood: Understood): string | undefined {
+  if (understood.request.isolated) return undefined; // pip would not see PIP_REPORT
   const file = context.newReport();
-  context.collectAfterwards(collectDetails(understood, file));
-  return { kind: 'report', file };
+  return file !== undefined && context.collectAfterwards(collectDetails(understood, file)) ? file : undefined;
 }
 
 function outputFor(context: InstallContext, { request }: Understood): Output {
@@ -172,7 +187,7 @@ class Attempt {
       const complete = await this.#findRemotely(remote, closure, installed);
       const wanted = [...complete.entries.values()].filter((entry) => !this.#local.has(entryId(entry.key)));
       if (!this.#context.inCharge && this.#isLong(complete, wanted)) throw new NeedsCharge();
-      for (const [id, local] of await remote.pull(wanted.map((entry) => entryId(entry.key)))) {
+      for (const [id, local] of await this.#context.interruptible(remote.pull(wanted.map((entry) => entryId(entry.key))))) {
         this.#local.set(id, local as PipEntry);
         this.#pulled.add(id);
       }
@@ -204,7 +219,7 @@ class Attempt {
       if (keys.length === 0) return closure;
       for (const key of keys) asked.add(entryId(key));
       this.#context.checkpoint();
-      for (const [id, entry] of await remote.manifests(keys)) this.#remote.set(id, entry as PipManifest);
+      for (const [id, entry] of await this.#context.interruptible(remote.manifests(keys))) this.#remote.set(id, entry as PipManifest);
     }
   }
 
@@ -282,9 +297,9 @@ class Attempt {
     const placements = this.#placements(closure, installed);
     const installation = this.#place(placements);
     announceHits(this.#output, closure, placements, this.#sourceOf);
-    const report = this.#understood.request.isolated ? undefined : this.#context.newReport();
-    if (report !== undefined) this.#context.collectAfterwards(collectDetails(this.#understood, report));
+    const report = collectAfterwards(this.#context, this.#understood);
     const outcome = await this.#runPip(report, installation);
+    if ('code' in outcome && outcome.code === 0) announceWhole(this.#output, placements, closure, readReport(report)?.every ?? []);
     this.#prepareAgain(placements);
     return { kind: 'exit', outcome };
   }

@@ -1,11 +1,11 @@
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import type { LocalCache, LocalEntry } from '../../cache/local.ts';
 import type { PipMeta } from '../entry.ts';
 import { pipKey } from '../entry.ts';
 import { normalName } from '../recognise/names.ts';
 import { canonicalVersion } from '../version.ts';
 import type { CollectDetails } from './job.ts';
-import { parseReport, type ReportedInstall } from './report.ts';
+import { readReport, type ReportedInstall } from './report.ts';
 import { snapshot } from './snapshot.ts';
 
 /** What became of a reported install. */
@@ -47,15 +47,6 @@ function collectOne(cache: LocalCache, details: CollectDetails, install: Reporte
     return { outcome: 'skipped', what, why: error instanceof Error ? error.message : String(error) };
   } finally {
     claim.release();
-  }
-}
-
-function readReport(path: string): ReturnType<typeof parseReport> {
-  try {
-    return parseReport(readFileSync(path, 'utf8'));
-  } catch {
-    // pip ended before it wrote one, or was killed while it did.
-    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, utimesSync, writeSync } from 'node:fs';
 import { PkgCacheError } from '../../errors.ts';
 
 const buffer = Buffer.allocUnsafe(1 << 20);
@@ -13,7 +13,7 @@ export interface Copied {
 }
 
 /**
- * Copies a regular file into a new one, hashing (SHA-256) the very bytes that it writes, with the modes of an entry.
+ * Copies a regular file into a new one, hashing (SHA-256) the very bytes that it writes, with the modes of an entry, and its time in seconds.
  * Throws ENTRY_INVALID for anything but a regular file, and the system's error.
  */
 export function copyHashed(source: string, target: string): Copied {
@@ -23,6 +23,7 @@ export function copyHashed(source: string, target: string): Copied {
     if (!stat.isFile()) throw new PkgCacheError('ENTRY_INVALID', `${source} is not a regular file`);
     const executable = (stat.mode & 0o111) !== 0;
     const { size, digest } = pour(from, target, executable ? 0o755 : 0o644);
+    utimesSync(target, Math.trunc(stat.mtimeMs / 1000), Math.trunc(stat.mtimeMs / 1000));
     return { size, digest, executable, mtimeMs: stat.mtimeMs };
   } finally {
     closeSync(from);

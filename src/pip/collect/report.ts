@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** A distribution that pip installed from an index, as its report tells. */
 export interface ReportedInstall {
   readonly name: string;
@@ -32,6 +34,16 @@ export function parseReport(text: string): Report | undefined {
     every: items.map((item) => ({ name: item.metadata?.name ?? '', version: item.metadata?.version ?? '' })),
     cachable: items.flatMap(cachableItem),
   };
+}
+
+/** Reads a report from a file; undefined if pip ended before it wrote one, or was killed while it did. */
+export function readReport(path: string | undefined): Report | undefined {
+  if (path === undefined) return undefined;
+  try {
+    return parseReport(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 function cachableItem({ download_info: download, is_direct: direct, is_yanked: yanked, metadata }: RawItem): ReportedInstall[] {

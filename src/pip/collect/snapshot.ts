@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync, type Stats } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, utimesSync, writeFileSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { assertDistinctPaths, assertSafePath } from '../../archive/paths.ts';
 import type { EntryFile, EntryKey } from '../../cache/entry.ts';
@@ -135,6 +135,7 @@ class Snapshot {
     const target = this.#target(scheme, path);
     const executable = (mode & 0o111) !== 0;
     writeFileSync(target.file, bytes, { flag: 'wx', mode: executable ? 0o755 : 0o644 });
+    utimesSync(target.file, Math.trunc(mtimeMs / 1000), Math.trunc(mtimeMs / 1000));
     this.#files.push({ path: target.path, size: bytes.length, sha256: sha256(bytes), executable, ...timeOf(path, mtimeMs) });
   }
 

@@ -1,8 +1,9 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyTree, modesFor, type LinkMode, type Modes } from '../../cache/copy.ts';
-import type { LocalCache } from '../../cache/local.ts';
+import { describe, type LocalCache } from '../../cache/local.ts';
 import type { ReadyCopies } from '../../cache/ready.ts';
+import { PkgCacheError, systemCode } from '../../errors.ts';
 import type { PipEntry, SchemeKey } from '../entry.ts';
 import type { InstalledDistribution } from '../installed.ts';
 import type { Layout } from '../python/schemes.ts';
@@ -91,10 +92,18 @@ export class Installation {
     rmSync(this.#workshop, { recursive: true, force: true });
   }
 
+  /** An entry that turns out to be damaged is put aside, so that it is a miss from then on. */
   #copy({ entry }: Placement, source: string): void {
     if (this.#context.ready?.take(entry.id, source)) return;
     const { cache, linkMode } = this.#context;
-    copyTree({ from: join(entry.dir, 'tree'), to: source, files: cache.files(entry), mode: linkMode, modes: this.#modes });
+    try {
+      copyTree({ from: join(entry.dir, 'tree'), to: source, files: cache.files(entry), mode: linkMode, modes: this.#modes });
+    } catch (error) {
+      const damage = damageOf(entry, error);
+      if (!damage) throw error;
+      cache.quarantine(entry);
+      throw damage;
+    }
   }
 
   #place(placement: Placement): void {
@@ -117,4 +126,9 @@ export class Installation {
   #layout({ displayName }: Placement): Layout {
     return this.#context.layoutOf(displayName);
   }
+}
+
+/** Bytes that are not what the manifest says, or files that are not there at all. */
+function isDamage(error: unknown): boolean {
+  return (error instanceof PkgCacheError && error.code === 'ENTRY_INVALID') || systemCode(error) === 'ENOENT' || error instanceof SyntaxError;
 }

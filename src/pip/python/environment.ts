@@ -57,13 +57,14 @@ export function pipOf(interpreter: Interpreter, facts: InterpreterFacts, memory:
 export function describeEnvironment(interpreter: Interpreter, facts: InterpreterFacts, pip: RunningPip, env: Env, home: string): PythonEnvironment {
   const userSite = userSitePath(interpreter, facts, env, home);
   const pythonPath = (env['PYTHONPATH'] ?? '').split(':').filter((path) => path !== '').map((path) => resolve(path));
-  const paths = [...pythonPath, ...(userSite === undefined ? [] : [userSite]), ...ownSitePaths(interpreter, facts)];
+  // Only site directories have `.pth` files that count.
+  const sites = withPthDirectories([...(userSite === undefined ? [] : [userSite]), ...ownSitePaths(interpreter, facts)]);
   return {
     interpreter,
     facts,
     // A cached answer may be from before the last reboot.
     markers: { ...facts.markers, platform_release: release(), platform_version: kernelVersion() },
-    sitePaths: withPthDirectories([...new Set(paths)]),
+    sitePaths: [...new Set([...pythonPath, ...sites])],
     pip,
   };
 }

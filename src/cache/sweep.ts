@@ -1,0 +1,20 @@
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Removes what lies in `directory` and was not changed for `age` milliseconds. */
+export function removeOld(directory: string, age: number): void {
+  for (const name of listDir(directory)) {
+    const path = join(directory, name);
+    const changed = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+    if (Date.now() - changed > age) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/** The names in a directory; none if it cannot be read. */
+export function listDir(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch {
+    return [];
+  }
+}
