@@ -99,10 +99,9 @@ export class Installation {
     try {
       copyTree({ from: join(entry.dir, 'tree'), to: source, files: cache.files(entry), mode: linkMode, modes: this.#modes });
     } catch (error) {
-      const damage = damageOf(entry, error);
-      if (!damage) throw error;
+      if (!isDamage(error)) throw error;
       cache.quarantine(entry);
-      throw damage;
+      throw new PkgCacheError('ENTRY_INVALID', `${describe(entry.entry)} is damaged in the cache`, { cause: error });
     }
   }
 
