@@ -26,19 +26,20 @@ function sharedCircuit(cache: LocalCache, location: string): CircuitState {
 /** The store as an install sees it. Throws CONFIG; everything later is a miss. */
 export async function remoteStore(cache: LocalCache, location: string, env: Env): Promise<RemoteStore> {
   const circuit = sharedCircuit(cache, location);
-  const known = (circuit.openUntil() ?? 0) > Date.now();
-  return new RemoteStore(cache, await openStore(location, { env, circuit }), known);
+  return new RemoteStore(cache, await openStore(location, { env, circuit }), circuit);
 }
 
 class RemoteStore {
   readonly #store: Store;
   readonly #puller: Puller;
+  readonly #circuit: CircuitState;
   readonly #known: boolean;
   #problem: PkgCacheError | undefined;
 
-  constructor(cache: LocalCache, store: Store, known: boolean) {
+  constructor(cache: LocalCache, store: Store, circuit: CircuitState) {
     this.#store = store;
-    this.#known = known;
+    this.#circuit = circuit;
+    this.#known = isOpen(circuit);
     this.#puller = new Puller(cache, store, (problem) => (this.#problem ??= problem));
   }
 
@@ -50,13 +51,17 @@ class RemoteStore {
     return this.#puller.pull(ids);
   }
 
-  problem(): { message: string; known: boolean } | undefined {
+  problem(): { message: string; known: boolean; lasting: boolean } | undefined {
     if (!this.#problem) return undefined;
     const { message, hint } = this.#problem;
-    return { message: hint === undefined ? message : `${message} (${hint})`, known: this.#known };
+    return { message: hint === undefined ? message : `${message} (${hint})`, known: this.#known, lasting: isOpen(this.#circuit) };
   }
 
   close(): void {
     this.#store.close();
   }
+}
+
+function isOpen(circuit: CircuitState): boolean {
+  return (circuit.openUntil() ?? 0) > Date.now();
 }

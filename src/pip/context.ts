@@ -9,8 +9,11 @@ export interface Remote {
   manifests(keys: readonly EntryKey[]): Promise<Map<string, Entry>>;
   /** Brings entries whose manifests were found into the local cache. */
   pull(ids: readonly string[]): Promise<Map<string, LocalEntry>>;
-  /** The first thing that went wrong. `known`: it did so for an earlier install, and was not tried again. */
-  problem(): { readonly message: string; readonly known: boolean } | undefined;
+  /**
+   * The first thing that went wrong. `known`: it did so for an earlier install, and was not tried again.
+   * `lasting`: the store is left alone from now on.
+   */
+  problem(): { readonly message: string; readonly known: boolean; readonly lasting: boolean } | undefined;
   close(): void;
 }
 

@@ -183,6 +183,7 @@ class Attempt {
   async #askStore(closure: Closure, installed: InstalledView): Promise<Closure> {
     const remote = await this.#context.openRemote();
     if (!remote) return closure;
+    let passedOn = false;
     try {
       const complete = await this.#findRemotely(remote, closure, installed);
       const wanted = [...complete.entries.values()].filter((entry) => !this.#local.has(entryId(entry.key)));
@@ -193,16 +194,25 @@ class Attempt {
       }
       this.#context.checkpoint();
       this.#remote.clear();
-      return this.#close(installed);
+      const closed = this.#close(installed);
+      // What could not be pulled the process in charge tries once more, before it leaves it to pip.
+      if (!this.#context.inCharge && closed.missing.length > 0 && this.#canMix(closed)) throw new NeedsCharge();
+      return closed;
+    } catch (error) {
+      passedOn = error instanceof NeedsCharge;
+      throw error;
     } finally {
-      this.#tellProblem(remote.problem());
+      this.#tellProblem(remote.problem(), passedOn);
       remote.close();
     }
   }
 
-  /** One line, once: while the store is left alone, only `-v` hears of it. */
-  #tellProblem(problem: ReturnType<Remote['problem']>): void {
-    if (problem === undefined) return;
+  /**
+   * One line, once: while the store is left alone, only `-v` hears of it. `passedOn`: the process in charge is about to ask again, and will
+   * meet with the same, unless the store is left alone by then.
+   */
+  #tellProblem(problem: ReturnType<Remote['problem']>, passedOn: boolean): void {
+    if (problem === undefined || (passedOn && !problem.lasting)) return;
     if (problem.known || this.#understood.request.verbosity < 0) this.#output.verbose(`pkg-cache: ${problem.message}`);
     else this.#context.printError(`pkg-cache: ${problem.message}; going on without it\n`);
   }
