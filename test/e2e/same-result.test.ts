@@ -89,9 +89,9 @@ describe('the awkward set', () => {
       expect(await run(join(venv.bin, script), [], { env: worker.env })).toEqual({ code: 0, signal: undefined, stdout: `${output}\n`, stderr: '' });
     }
     const before = treeOf(venv.dir);
-    const names = ['scripted', 'spread', 'spread_pure', 'spread_plat', 'space.one', 'space.two.deep', 'odd', 'platform_lib'];
+    const names = ['scripted', 'spread', 'spread_pure', 'spread_plat', 'space.one', 'space.two', 'space.three.deep', 'odd', 'platform_lib'];
     const { code, stderr } = await run(venv.python, ['-v', '-c', `import ${names.join(', ')}`], { env: worker.env });
-    expect(code).toBe(0);
+    expect({ code, error: stderr.match(/^\w*Error: .*$/m)?.[0] }).toEqual({ code: 0, error: undefined });
     expect(stderr).not.toMatch(/^# wrote/m);
     for (const name of ['scripted', 'spread_plat', 'platform_lib']) expect(stderr).toMatch(new RegExp(`^# .*\\.pyc matches .*${name}`, 'm'));
     expect(treeOf(venv.dir)).toEqual(before);

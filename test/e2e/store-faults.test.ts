@@ -68,8 +68,9 @@ describe('a store that lies is not believed', () => {
   });
 
   it('and what it has in part is served in part', async () => {
-    let archives = 0;
-    const store = await startFaultServer((req) => ((req.url ?? '').includes('/archives/') && archives++ === 0 ? 'flipped-bit' : 'pass'), { upstream: world.s3!.url });
+    let bad: string | undefined;
+    const isBad = (path: string): boolean => path.includes('/archives/') && path === (bad ??= path);
+    const store = await startFaultServer((req) => (isBad(req.url ?? '') ? 'flipped-bit' : 'pass'), { upstream: world.s3!.url });
     try {
       const venv = await world.venv();
       const outcome = await world.worker(store.env).pip(venv, ['install', ...SET]);

@@ -30,7 +30,7 @@ export function buildAwkward(world: World): void {
     },
   });
   wheel('space-one', { files: { 'space/one.py': '' } });
-  wheel('space-two', { files: { 'space/two.py': '', 'space/two/deep/__init__.py': '' } });
+  wheel('space-two', { files: { 'space/two.py': '', 'space/three/deep/__init__.py': '' } });
   wheel('uncompilable', { files: { 'uncompilable/__init__.py': '', 'uncompilable/py2.py': 'print "no"\n', 'uncompilable/latin.py': new Uint8Array([0x78, 0x3d, 0x22, 0xe9, 0x22]) } });
   wheel('odd-names', { files: { 'odd/__init__.py': '', 'odd/a,b.txt': '1', 'odd/with space.py': '', 'odd/ünïcode-✓.txt': '2', 'odd/日本.py': '', 'odd/empty.txt': '' } });
   wheel('deep-down', { files: { [`deep/${long}__init__.py`]: 'x = 1\n', [`deep/${long}data.bin`]: new Uint8Array(70_000).fill(7) } });

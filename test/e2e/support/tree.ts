@@ -6,6 +6,9 @@ import type { Outcome } from '../../support/run.ts';
 import type { Venv } from '../../support/venv.ts';
 import { remove } from './world.ts';
 
+/** Bytecode of pip itself, which Python may write anew whenever pip is run. */
+const OF_THE_TOOLS = /site-packages\/(pip|setuptools|pkg_resources|_distutils_hack)\/.*\.pyc$/;
+
 /** What lies below a directory: path to kind, mode and contents. */
 export type Tree = Readonly<Record<string, string>>;
 
@@ -18,6 +21,7 @@ export function treeOf(root: string): Tree {
   const visit = (path: string): void => {
     for (const name of readdirSync(join(root, path)).sort()) {
       const child = path === '' ? name : `${path}/${name}`;
+      if (OF_THE_TOOLS.test(child)) continue;
       tree[child] = describe(join(root, child));
       if (lstatSync(join(root, child)).isDirectory()) visit(child);
     }
