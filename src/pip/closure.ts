@@ -1,7 +1,8 @@
 import type { InstalledDistribution, InstalledView } from './installed.ts';
-import { readInstalledMetadata } from './installed.ts';
+import { readEggRequirements, readInstalledMetadata } from './installed.ts';
 import type { PipManifest } from './entry.ts';
 import { evaluateMarker, type MarkerEnvironment } from './recognise/markers.ts';
+import { normalName } from './recognise/names.ts';
 import { parseRequirement, type ParsedRequirement } from './recognise/requirement.ts';
 import type { Request, Requirement } from './recognise/request.ts';
 import { canonicalVersion, satisfies } from './version.ts';
@@ -32,6 +33,8 @@ export interface ClosureContext {
   readonly request: Request;
   readonly markers: MarkerEnvironment;
   readonly installed: InstalledView;
+  /** What the interpreter sees, also where none of it counts as installed: pip warns about what a new set breaks there. */
+  readonly environment: InstalledView;
   /** The entry for a wanted distribution, or undefined if it has to come from elsewhere. */
   readonly find: (wanted: Wanted) => PipManifest | undefined;
 }
@@ -44,7 +47,7 @@ export interface Closure {
   readonly satisfied: ReadonlyMap<string, InstalledDistribution>;
   /** Wanted, and neither installed nor found. */
   readonly missing: readonly Wanted[];
-  /** Who depends on whom, by normal names; the user's own requirements hang on `null`. */
+  /** Who depends on whom, by `nodeOf`; the user's own requirements hang on `null`. */
   readonly graph: ReadonlyMap<string | null, ReadonlySet<string>>;
 }
 
@@ -81,7 +84,7 @@ class Walk {
     const { markers } = this.#context;
     if (requirement.marker && !evaluateMarker(requirement.marker, markers, [])) return;
     if (requirement.unsupported !== undefined) throw new NotClosed(`${requirement.line}: ${requirement.unsupported}`);
-    this.#graph.get(null)?.add(requirement.name);
+    this.#graph.get(null)?.add(nodeOf(requirement));
     const pin = requirement.pin ?? this.#constraintPin(requirement.name);
     if (pin === undefined) throw new NotClosed(`${requirement.line} is not pinned`);
     this.#want({ name: requirement.name, displayName: requirement.rawName, pin, requested: true, requirement, extras: new Set() }, requirement.extras);
@@ -114,9 +117,15 @@ class Walk {
     if (known) this.#assertSamePin(known, wanted);
     else this.#admit(wanted);
     const member = known ?? wanted;
-    const added = extras.filter((extra) => !member.extras.has(extra));
-    for (const extra of added) member.extras.add(extra);
-    if (!known || added.length > 0) this.#queue.push({ name: wanted.name, extras: [...member.extras] });
+    for (const extra of extras) member.extras.add(extra);
+    if (!known) this.#queue.push({ name: wanted.name, extras: [] });
+    if (!this.#graph.has(nodeOf({ name: wanted.name, extras }))) this.#enqueueExtras(wanted.name, extras);
+  }
+
+  /** To pip, a distribution with extras is one of its own, which depends on the one without. */
+  #enqueueExtras(name: string, extras: readonly string[]): void {
+    this.#graph.set(nodeOf({ name, extras }), new Set([name]));
+    this.#queue.push({ name, extras });
   }
 
   #assertSamePin(known: Wanted, again: Wanted): void {
@@ -137,7 +146,7 @@ class Walk {
     this.#wanted.set(wanted.name, wanted);
     this.#graph.set(wanted.name, new Set());
     const installed = this.#context.installed.get(wanted.name);
-    if (installed && satisfies(installed.version, wanted.requirement.specifiers || `==${wanted.pin}`, { prereleases: true })) {
+    if (installed && this.#isKept(installed.version, wanted)) {
       this.#satisfied.set(wanted.name, installed);
       return;
     }
@@ -146,21 +155,30 @@ class Walk {
     else this.#missing.set(wanted.name, wanted);
   }
 
+  /** pip keeps an installed version that meets requirement and constraints; an installed `1.0+local` meets `==1.0`. */
+  #isKept(version: string, { name, pin, requirement }: Wanted): boolean {
+    const specifiers = [requirement.specifiers, ...(this.#constraints.get(name) ?? []).map((constraint) => constraint.specifiers), `==${pin}`];
+    return specifiers.every((each) => each === '' || satisfies(version, each, { prereleases: true }));
+  }
+
   #expand(name: string, extras: readonly string[]): void {
     const installed = this.#satisfied.get(name);
     if (installed) return this.#expandInstalled(installed, extras);
     const entry = this.#entries.get(name);
     // What is missing keeps its dependencies to itself until the real pip has fetched it.
-    if (entry) this.#addDependencies(name, entry.meta.requiresDist, extras, `${name}==${entry.meta.version}`);
+    if (!entry) return;
+    assertExtrasKnown(entry.meta.requiresDist, extras, `${name}==${entry.meta.version}`);
+    this.#addDependencies(nodeOf({ name, extras }), entry.meta.requiresDist, extras, `${name}==${entry.meta.version}`);
   }
 
   #expandInstalled(dist: InstalledDistribution, extras: readonly string[]): void {
-    const visit = `${dist.name}[${extras.join()}]`;
-    if (this.#visitedInstalled.has(visit)) return;
-    this.#visitedInstalled.add(visit);
+    const node = nodeOf({ name: dist.name, extras });
+    if (this.#visitedInstalled.has(node)) return;
+    this.#visitedInstalled.add(node);
     const metadata = readInstalledMetadata(dist);
     if (!metadata) throw new NotClosed(`the metadata of the installed ${dist.name} cannot be read`);
-    this.#addDependencies(dist.name, metadata.requiresDist, extras, `${dist.name}==${dist.version}`);
+    assertExtrasKnown(metadata.requiresDist, extras, `${dist.name}==${dist.version}`);
+    this.#addDependencies(node, metadata.requiresDist, extras, `${dist.name}==${dist.version}`);
   }
 
   #addDependencies(parent: string, requiresDist: readonly string[], extras: readonly string[], from: string): void {
@@ -168,7 +186,7 @@ class Walk {
       const dependency = parseRequirement(text);
       if (dependency.marker && !evaluateMarker(dependency.marker, this.#context.markers, extras)) continue;
       if (dependency.url !== undefined) throw new NotClosed(`${from} depends on a URL (${dependency.name})`);
-      this.#graph.get(parent)?.add(dependency.name);
+      this.#graph.get(parent)?.add(nodeOf(dependency));
       this.#depend(dependency, from);
     }
   }
@@ -197,8 +215,11 @@ class Walk {
     if (!allowed.every((specifiers) => satisfies(installed.version, specifiers, { prereleases: true }))) {
       throw new NotClosed(`${from} needs ${dependency.rawName}${dependency.specifiers}, and ${installed.version} is installed`);
     }
-    this.#graph.set(installed.name, this.#graph.get(installed.name) ?? new Set());
-    this.#expandInstalled(installed, dependency.extras);
+    for (const extras of [[], dependency.extras]) {
+      const node = nodeOf({ name: installed.name, extras });
+      if (!this.#graph.has(node)) this.#graph.set(node, new Set(extras.length === 0 ? [] : [installed.name]));
+      this.#expandInstalled(installed, extras);
+    }
   }
 
   #checkPythonRequirements(): void {
@@ -212,23 +233,48 @@ class Walk {
     }
   }
 
-  /** pip warns about installed distributions that the new set breaks; so that it can, it gets to do the work. */
+  /**
+   * pip warns about every unmet dependency of the installed distributions that depend on something new (pip/_internal/operations/check.py,
+   * check_install_conflicts); so that it can, it gets to do the work.
+   */
   #checkInstalledDependents(): void {
-    const { installed, markers, request } = this.#context;
+    const { environment, request } = this.#context;
     if (request.noDeps || request.noWarnConflicts) return;
-    for (const dist of installed.values()) {
-      if (this.#wanted.has(dist.name)) continue;
-      for (const text of readInstalledMetadata(dist)?.requiresDist ?? []) {
-        const dependency = parseRequirement(text);
-        const member = this.#wanted.get(dependency.name);
-        if (!member || this.#satisfied.has(dependency.name)) continue;
-        if (dependency.marker && !evaluateMarker(dependency.marker, markers, [])) continue;
-        if (!satisfies(member.pin, dependency.specifiers, { prereleases: true })) {
-          throw new NotClosed(`the installed ${dist.name} ${dist.version} needs ${dependency.rawName}${dependency.specifiers}`);
-        }
-      }
+    for (const dist of environment.values()) {
+      if (this.#isNew(dist.name)) continue;
+      const dependencies = this.#dependenciesOf(dist);
+      const unmet = dependencies.find((dependency) => !this.#isMet(dependency));
+      if (unmet) throw new NotClosed(`the installed ${dist.name} ${dist.version} needs ${unmet.rawName}${unmet.specifiers}`);
     }
   }
+
+  #isNew(name: string): boolean {
+    return this.#wanted.has(name) && !this.#satisfied.has(name);
+  }
+
+  /** What a distribution needs, if that includes something new. */
+  #dependenciesOf(dist: InstalledDistribution): ParsedRequirement[] {
+    const all = (dist.recorded ? (readInstalledMetadata(dist)?.requiresDist ?? []) : readEggRequirements(dist)).map((text) => parseRequirement(text));
+    if (!all.some(({ name }) => this.#isNew(name))) return [];
+    const dependencies = all.filter(({ marker }) => !marker || evaluateMarker(marker, this.#context.markers, []));
+    return dependencies.some(({ name }) => this.#isNew(name)) ? dependencies : [];
+  }
+
+  #isMet({ name, specifiers }: ParsedRequirement): boolean {
+    const version = this.#isNew(name) ? this.#wanted.get(name)?.pin : this.#context.environment.get(name)?.version;
+    return version !== undefined && satisfies(version, specifiers, { prereleases: true });
+  }
+}
+
+/** pip warns about extras that a distribution does not have. Those that none of its dependencies names pip gets to look up. */
+function assertExtrasKnown(requiresDist: readonly string[], extras: readonly string[], from: string): void {
+  const unknown = extras.find((extra) => !requiresDist.some((text) => normalName(text.slice(text.indexOf(';') + 1)).includes(extra)));
+  if (unknown !== undefined) throw new NotClosed(`none of the dependencies of ${from} is for the extra ${unknown}`);
+}
+
+/** A node of the graph: a normal name, with extras where there are some. */
+function nodeOf({ name, extras }: { readonly name: string; readonly extras: readonly string[] }): string {
+  return extras.length === 0 ? name : `${name}[${extras.join()}]`;
 }
 
 function groupByName(requirements: readonly Requirement[]): Map<string, Requirement[]> {

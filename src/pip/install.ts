@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import { tryClaim, type Claim } from '../cache/claim.ts';
@@ -9,7 +9,7 @@ import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
 import { EXEC, type Decision, type InstallContext, type Outcome, type Remote } from './context.ts';
 import { readReport } from './collect/report.ts';
 import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
-import { findInstalled, isReplaceable, type InstalledView } from './installed.ts';
+import { findInstalled, findLeftover, isReplaceable, type InstalledView } from './installed.ts';
 import { installationOrder } from './order.ts';
 import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
@@ -93,6 +93,8 @@ class Attempt {
   readonly #context: InstallContext;
   readonly #understood: Understood;
   readonly #output: Output;
+  /** What the interpreter sees, as of when this install has the environment to itself. */
+  #environment: InstalledView = new Map();
   readonly #local = new Map<string, PipEntry>();
   readonly #pulled = new Set<string>();
   readonly #remote = new Map<string, PipManifest>();
@@ -127,6 +129,10 @@ class Attempt {
   }
 
   async #runAlone(): Promise<Decision> {
+    const { sitePaths } = this.#understood.python;
+    const leftover = findLeftover(sitePaths);
+    if (leftover !== undefined) throw new NotClosed(`${leftover} is what a broken install has left`);
+    this.#environment = findInstalled(sitePaths);
     const installed = this.#installed();
     const local = this.#close(installed);
     const closure = local.missing.length === 0 ? local : await this.#askStore(local, installed);
@@ -142,13 +148,13 @@ class Attempt {
 
   /** Where pip does not look at what is installed, nothing counts as installed. */
   #installed(): InstalledView {
-    const { destination, python } = this.#understood;
-    return destination.kind === 'target' ? new Map() : findInstalled(python.sitePaths);
+    const { destination } = this.#understood;
+    return destination.kind === 'target' ? new Map() : this.#environment;
   }
 
   #close(installed: InstalledView): Closure {
     const { request, python } = this.#understood;
-    const closure = closeSet({ request, markers: python.markers, installed, find: (wanted) => this.#find(wanted) });
+    const closure = closeSet({ request, markers: python.markers, installed, environment: this.#environment, find: (wanted) => this.#find(wanted) });
     if (request.requireHashes) assertHashed(closure);
     this.#assertPlaceable(closure, installed);
     return closure;
@@ -244,7 +250,7 @@ class Attempt {
       if (destination.kind === 'prefix' || request.root !== undefined || !here) throw new NotClosed(`${name} is installed elsewhere`);
       if (!isReplaceable(present)) throw new NotClosed(`${name} is installed in a way that only pip can undo`);
     }
-    if (destination.kind !== 'environment' && destination.kind !== 'user') assertFresh(purelib, closure);
+    if (destination.kind !== 'environment' && destination.kind !== 'user') assertFresh(purelib, closure, destination.kind === 'target');
   }
 
   /** What the real pip does not see as installed it would install again. */
@@ -272,7 +278,7 @@ class Attempt {
     const [major, minor] = facts.version;
     const installation = new Installation(placements, {
       cache,
-      ready: readyCopies && linkMode === 'private' && !isSetgid(layoutOf('').actual.purelib) ? new ReadyCopies(cache, owner) : undefined,
+      ready: readyCopies && linkMode === 'private' ? new ReadyCopies(cache, owner) : undefined,
       linkMode,
       umask: owner.umask,
       layoutOf,
@@ -338,13 +344,12 @@ function assertHashed(closure: Closure): void {
   }
 }
 
-/** Into a directory of its own, pip does not replace what is there, but neither does it look first. */
-function assertFresh(lib: string, closure: Closure): void {
+/**
+ * Into a directory of its own, pip does not look first what is there. With `--target` it then leaves out whatever of the new there is
+ * something for at the top level, `bin` for instance, and says so.
+ */
+function assertFresh(lib: string, closure: Closure, isTarget: boolean): void {
   const names = existsSync(lib) ? readdirSync(lib) : [];
-  const taken = names.find((name) => name.endsWith('.dist-info') || name.endsWith('.egg-info'));
+  const taken = names.find((name) => isTarget || name.endsWith('.dist-info') || name.endsWith('.egg-info'));
   if (taken !== undefined && closure.entries.size + closure.missing.length > 0) throw new NotClosed(`${join(lib, taken)} is there already`);
-}
-
-function isSetgid(directory: string): boolean {
-  return ((statSync(directory, { throwIfNoEntry: false })?.mode ?? 0) & 0o2000) !== 0;
 }

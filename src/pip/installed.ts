@@ -48,10 +48,32 @@ export function readInstalledMetadata(dist: InstalledDistribution): CoreMetadata
   }
 }
 
+/** The dependencies that every user of an `.egg-info` needs: those above the first section of its `requires.txt` (setuptools, pkg_resources). */
+export function readEggRequirements(dist: InstalledDistribution): string[] {
+  let text: string;
+  try {
+    text = readFileSync(join(dist.location, dist.info, 'requires.txt'), 'utf8');
+  } catch {
+    return [];
+  }
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
+  const section = lines.findIndex((line) => line.startsWith('['));
+  return (section === -1 ? lines : lines.slice(0, section)).filter((line) => line !== '');
+}
+
+/** What pip could not finish or undo and moved aside: a name that begins with `~`. pip warns about it each time that it looks. */
+export function findLeftover(sitePaths: readonly string[]): string | undefined {
+  for (const location of sitePaths) {
+    const found = listDir(location).find((name) => /^[~-].*\.(?:dist-info|egg-info)$/.test(name));
+    if (found !== undefined) return join(location, found);
+  }
+  return undefined;
+}
+
 /** Whether pip could replace it the way we do: all its files are in RECORD, and it is not an editable install. */
 export function isReplaceable(dist: InstalledDistribution): boolean {
   const info = join(dist.location, dist.info);
-  return dist.recorded && existsSync(join(info, 'RECORD')) && !existsSync(join(info, 'direct_url.json'));
+  return dist.recorded && ['RECORD', 'METADATA'].every((name) => existsSync(join(info, name))) && !existsSync(join(info, 'direct_url.json'));
 }
 
 function listDir(path: string): string[] {

@@ -35,15 +35,18 @@ export function whyNotServed(understood: Understood): string | undefined {
   const own = destination.kind === 'environment' && request.root === undefined;
   if (own && !inVenv && !request.breakSystemPackages && existsSync(join(python.facts.stdlib, 'EXTERNALLY-MANAGED'))) return 'the environment is managed externally';
   if ((request.user && destination.kind !== 'user') || (request.target !== undefined && request.prefix !== undefined)) return 'options that exclude each other';
-  return unwritable(understood.layoutOf('').actual);
+  return unsuitable(understood.layoutOf('').actual);
 }
 
-function unwritable(scheme: Layout['actual']): string | undefined {
+function unsuitable(scheme: Layout['actual']): string | undefined {
   for (const directory of new Set(Object.values(scheme) as string[])) {
     const nearest = nearestExisting(directory);
     try {
       accessSync(nearest, constants.W_OK | constants.X_OK);
-      if (!statSync(nearest).isDirectory()) return `${nearest} is not a directory`;
+      const stat = statSync(nearest);
+      if (!stat.isDirectory()) return `${nearest} is not a directory`;
+      // What is made elsewhere and moved there would not get it.
+      if ((stat.mode & 0o2000) !== 0) return `${nearest} passes its group on`;
     } catch {
       return `${nearest} cannot be written`;
     }

@@ -41,6 +41,7 @@ export function understand(context: InstallContext): Understood | LeftToPip {
 }
 
 function understandOrThrow(context: InstallContext): Understood | LeftToPip {
+  if (!isText(context)) return { leftToPip: 'something is not UTF-8' };
   const memory: Memory = (name) => context.cache.path(name);
   const own = interpreterOf(context.tool, context.env);
   const ownFacts = factsOf(own, memory);
@@ -61,6 +62,12 @@ function understandOrThrow(context: InstallContext): Understood | LeftToPip {
   const platform = wheelPlatform(facts, { compile: request.compile, scheme: layoutOf('').actual });
   const notServed = recognition.kind === 'passthrough' ? recognition.reason : undefined;
   return { request, python, destination, layoutOf, platform, builtPlatform: builtPlatform(platform), origin: origin.id, notServed };
+}
+
+/** Bytes that are no UTF-8 have been replaced before we got to see them: a path that holds some would be another one. */
+function isText({ tool, argv, cwd, home, env }: InstallContext): boolean {
+  const relevant = Object.entries(env).filter(([name]) => /^(?:PIP_|PYTHON|XDG_|PATH$)/.test(name));
+  return ![tool, cwd, home, ...argv, ...relevant.map(([, value]) => value ?? '')].some((text) => text.includes('\ufffd'));
 }
 
 /** With `--python`, pip runs itself again under that interpreter, which then reads the configuration of its own prefix. */

@@ -56,7 +56,8 @@ export function pipOf(interpreter: Interpreter, facts: InterpreterFacts, memory:
 /** Puts together what is known about the environment that an install goes to. */
 export function describeEnvironment(interpreter: Interpreter, facts: InterpreterFacts, pip: RunningPip, env: Env, home: string): PythonEnvironment {
   const userSite = userSitePath(interpreter, facts, env, home);
-  const pythonPath = (env['PYTHONPATH'] ?? '').split(':').filter((path) => path !== '').map((path) => resolve(path));
+  // An empty part is the current directory.
+  const pythonPath = (env['PYTHONPATH'] ?? '') === '' ? [] : (env['PYTHONPATH'] ?? '').split(':').map((path) => resolve(path));
   // Only site directories have `.pth` files that count.
   const sites = withPthDirectories([...(userSite === undefined ? [] : [userSite]), ...ownSitePaths(interpreter, facts)]);
   return {

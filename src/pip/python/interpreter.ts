@@ -33,6 +33,8 @@ export function interpreterOf(pip: string, env: Env): Interpreter {
  * (pip/_internal/cli/main_parser.py, identify_python_interpreter).
  */
 export function interpreterNamed(python: string, cwd: string): Interpreter {
+  // Python keeps `..` in the name of its executable in some places and not in others.
+  if (python.split('/').includes('..')) throw unrecognised(`--python ${python}`);
   const path = resolve(cwd, python);
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return interpreterAt(path);
   return interpreterAt(join(path, 'bin', 'python'));

@@ -1,0 +1,103 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { closeSet, NotClosed, type Closure } from '../../src/pip/closure.ts';
+import { pipKey, type PipManifest } from '../../src/pip/entry.ts';
+import { findInstalled, findLeftover } from '../../src/pip/installed.ts';
+import { installationOrder } from '../../src/pip/order.ts';
+import type { MarkerEnvironment } from '../../src/pip/recognise/markers.ts';
+import { ON_COMMAND_LINE, readRequirement } from '../../src/pip/recognise/requirement-line.ts';
+import type { Request } from '../../src/pip/recognise/request.ts';
+
+const MARKERS: MarkerEnvironment = {
+  python_version: '3.12', python_full_version: '3.12.1', os_name: 'posix', sys_platform: 'linux', platform_machine: 'x86_64', platform_system: 'Linux',
+  platform_release: '6.1', platform_version: '1', implementation_name: 'cpython', implementation_version: '3.12.1', platform_python_implementation: 'CPython',
+};
+
+let site: string;
+beforeEach(() => {
+  site = mkdtempSync(join(tmpdir(), 'pkg-cache-closure-'));
+});
+afterEach(() => {
+  rmSync(site, { recursive: true, force: true });
+});
+
+function installed(name: string, version: string, ...requires: string[]): void {
+  const info = join(site, `${name}-${version}.dist-info`);
+  mkdirSync(info);
+  writeFileSync(join(info, 'METADATA'), [`Name: ${name}`, `Version: ${version}`, ...requires.map((each) => `Requires-Dist: ${each}`), '', ''].join('\n'));
+}
+
+interface Given {
+  readonly constraints?: readonly string[];
+  readonly cached?: Readonly<Record<string, readonly string[]>>;
+  /** Nothing that is installed counts, as with `--target`. */
+  readonly elsewhere?: boolean;
+}
+
+function close(requirements: readonly string[], { constraints = [], cached = {}, elsewhere = false }: Given = {}): Closure {
+  const read = (text: string) => readRequirement(text, ON_COMMAND_LINE);
+  const request = { requirements: requirements.map(read), constraints: constraints.map(read), noDeps: false, noWarnConflicts: false, ignoreRequiresPython: false };
+  const environment = findInstalled([site]);
+  return closeSet({
+    request: request as unknown as Request,
+    markers: MARKERS,
+    installed: elsewhere ? new Map() : environment,
+    environment,
+    find: ({ name, pin }) => {
+      const requiresDist = cached[`${name}==${pin}`];
+      return requiresDist && ({ key: pipKey(name, pin, 'p', 'o'), version: pin, meta: { name, version: pin, requiresDist } } as unknown as PipManifest);
+    },
+  });
+}
+
+describe('what is installed', () => {
+  it('stays when it is the pin with a local label', () => {
+    installed('torch', '2.1+cpu');
+    expect([...close(['torch==2.1'], { cached: { 'torch==2.1': [] } }).satisfied.keys()]).toEqual(['torch']);
+  });
+
+  it('is replaced when the pin is that of a constraint, even if it meets the requirement', () => {
+    installed('foo', '1.5');
+    const closure = close(['foo>=1'], { constraints: ['foo==2'], cached: { 'foo==2': [] } });
+    expect([...closure.satisfied.keys()]).toEqual([]);
+    expect([...closure.entries.keys()]).toEqual(['foo']);
+  });
+
+  it('is for pip to warn about when it depends on something new and lacks anything at all', () => {
+    installed('app', '1.0', 'foo', 'bar', 'baz; sys_platform == "win32"');
+    const cached = { 'foo==2': [] };
+    expect(() => close(['foo==2'], { cached })).toThrow(NotClosed);
+    expect(() => close(['foo==2'], { cached, elsewhere: true })).toThrow(NotClosed);
+    installed('bar', '1.0');
+    expect([...close(['foo==2'], { cached }).entries.keys()]).toEqual(['foo']);
+  });
+
+  it('counts in its requires.txt as well', () => {
+    mkdirSync(join(site, 'old-1.0.egg-info'));
+    writeFileSync(join(site, 'old-1.0.egg-info', 'requires.txt'), 'foo<2\n\n[extra]\nbar\n');
+    expect(() => close(['foo==2'], { cached: { 'foo==2': [] } })).toThrow(NotClosed);
+    expect([...close(['foo==1'], { cached: { 'foo==1': [] } }).entries.keys()]).toEqual(['foo']);
+  });
+
+  it('shows what a broken install has left', () => {
+    installed('foo', '1.0');
+    expect(findLeftover([site])).toBeUndefined();
+    mkdirSync(join(site, '~oo-1.0.dist-info'));
+    expect(findLeftover([site])).toBe(join(site, '~oo-1.0.dist-info'));
+  });
+});
+
+describe('extras', () => {
+  const cached = { 'ext==1': ['bb; extra == "some_thing"'], 'bb==1': [] };
+
+  it('are distributions of their own in pip’s order', () => {
+    const { graph, entries } = close(['ext[some-thing]==1', 'bb==1'], { cached });
+    expect(installationOrder(graph, entries.keys())).toEqual(['ext', 'bb']);
+  });
+
+  it('that nothing is for are left to pip, which warns', () => {
+    expect(() => close(['ext[none]==1'], { cached })).toThrow(NotClosed);
+  });
+});
