@@ -16,6 +16,9 @@ export interface Claim {
 /** Without a sign of life for this long (ms), a holder on another host or in another pid namespace counts as gone. */
 const SILENCE_LIMIT = 120_000;
 
+/** A claim without its holder's name was made by somebody who is just about to write it, or died there. In milliseconds. */
+const NAMELESS_LIMIT = 2_000;
+
 /**
  * Takes the claim at `path`, or returns undefined while somebody else holds it. Where no claim can be written (another user's cache, a full
  * disk) everybody gets one that binds nobody: work is done twice then.
@@ -44,14 +47,17 @@ const NO_CLAIM: Claim = { refresh: () => undefined, release: () => undefined };
 
 function create(path: string): Claim | undefined {
   let fd: number;
+  if (!makeDirectory(dirname(path))) return NO_CLAIM;
   try {
-    mkdirSync(dirname(path), { recursive: true });
     fd = openSync(path, 'wx', 0o644);
   } catch (error) {
     return systemCode(error) === 'EEXIST' ? undefined : NO_CLAIM;
   }
   try {
     writeSync(fd, JSON.stringify({ pid: process.pid, host: hostIdentity() }));
+  } catch {
+    unlinkQuietly(path);
+    return NO_CLAIM;
   } finally {
     closeSync(fd);
   }
@@ -61,18 +67,27 @@ function create(path: string): Claim | undefined {
   };
 }
 
-function isAbandoned(path: string): boolean {
+/** Whether the directory is there now. */
+function makeDirectory(path: string): boolean {
   try {
-    const { mtimeMs } = statSync(path);
-    const silence = Date.now() - mtimeMs;
+    mkdirSync(path, { recursive: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isAbandoned(path: string): boolean {
+  let silence = 0;
+  try {
+    silence = Date.now() - statSync(path).mtimeMs;
     // A clock that jumped back makes files from "the future": those count from the moment of the jump.
     if (silence > SILENCE_LIMIT || silence < -SILENCE_LIMIT) return true;
     const holder = JSON.parse(readFileSync(path, 'utf8')) as { pid?: unknown; host?: unknown };
     if (holder.host !== hostIdentity() || typeof holder.pid !== 'number') return false;
     return !isAlive(holder.pid);
   } catch (error) {
-    // Half-written: its holder is between open and write, or died there; the silence limit decides.
-    return systemCode(error) === 'ENOENT';
+    return systemCode(error) === 'ENOENT' || (error instanceof SyntaxError && silence > NAMELESS_LIMIT);
   }
 }
 
