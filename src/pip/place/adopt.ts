@@ -30,13 +30,10 @@ function adoptChildren(source: string, target: string, undo: UndoLog): void {
 }
 
 function move(source: string, target: string, isDirectory: boolean, undo: UndoLog): void {
-  if (!isDirectory) {
-    undo.creates(target);
-    return moveFile(source, target);
-  }
+  undo.creates(target);
+  if (!isDirectory) return moveFile(source, target);
   try {
     renameSync(source, target);
-    undo.creates(target);
   } catch (error) {
     // Another file system; or overlayfs, which cannot rename directories of a lower layer.
     if (systemCode(error) !== 'EXDEV') throw error;
