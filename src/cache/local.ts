@@ -169,8 +169,8 @@ export class Staging {
   }
 
   /**
-   * Makes the entry visible by one rename. First writer wins: if another process published the same entry, that one stays.
-   * The tree must hold exactly `files`, already verified.
+   * Makes the entry visible by one rename. First writer wins: if another process published the same entry, that one stays,
+   * and is what is returned. The tree must hold exactly `files`, already verified.
    */
   publish<Meta>(key: EntryKey, { version, archive, meta }: Pick<Entry<Meta>, 'version' | 'archive' | 'meta'>, files: readonly EntryFile[]): LocalEntry<Meta> {
     const filesJson = serialiseFiles(files);
@@ -196,15 +196,17 @@ export class Staging {
     const target = this.#cache.entryDir(this.#id);
     mkdirSync(join(target, '..'), { recursive: true });
     try {
-      if (!this.#appear(target) && this.#cache.byId(this.#id) === undefined) {
+      if (!this.#appear(target)) {
+        const first = this.#cache.byId<Meta>(this.#id);
+        if (first) return first;
         // What is there cannot be read: it would be a miss for ever.
         this.#cache.quarantine({ id: this.#id, dir: target });
         this.#appear(target);
       }
+      return { id: this.#id, dir: target, entry };
     } finally {
       this.discard();
     }
-    return { id: this.#id, dir: target, entry };
   }
 
   /** Renames what was staged to its place; false if something is there. */
