@@ -123,6 +123,6 @@ function openWorld({ afresh = false } = {}): World {
     return await openSharedStore(cache, location, env, { afresh });
   };
   const log = (message: string): void => appendFileSync(cache.path('state', 'background.log'), `${new Date().toISOString()} ${process.pid} ${message}\n`);
-  const collectors = { pip: (into: LocalCache, details: unknown) => collect(into, details as CollectDetails) };
+  const collectors = { pip: (into: LocalCache, details: unknown, willCreate: (id: string) => void) => collect(into, details as CollectDetails, willCreate) };
   return { cacheDir, cache, spool, background: { cache, spool, openStore: store === undefined ? undefined : () => openStore(store), collectors, log } };
 }

@@ -8,8 +8,8 @@ import type { Store } from '../store/store.ts';
 import { push } from './push.ts';
 import { hasEnded, spooledAt, type Job, type Spool, type Spooled } from './spool.ts';
 
-/** What an ecosystem does with a `collect` job: snapshots, one at a time. */
-export type Collector = (cache: LocalCache, details: unknown) => Iterable<Collected>;
+/** What an ecosystem does with a `collect` job: snapshots, one at a time. It calls `willCreate` with an entry's id before that is visible. */
+export type Collector = (cache: LocalCache, details: unknown, willCreate: (id: string) => void) => Iterable<Collected>;
 
 export type Collected =
   | { readonly outcome: 'created'; readonly local: LocalEntry }
@@ -127,9 +127,12 @@ function attempt(options: BackgroundOptions, { job }: Spooled): void {
 }
 
 function collectJob({ cache, spool, openStore, collectors, log }: BackgroundOptions, job: Job & { kind: 'collect' }): void {
-  for (const collected of collectors[job.ecosystem]?.(cache, job.details) ?? []) {
+  // Noted before it can be seen: if we are killed in between, the next one finds the entry, takes it for an old one, and nobody would upload it.
+  const willCreate = (id: string): void => {
+    if (openStore) spool.addUpload(id);
+  };
+  for (const collected of collectors[job.ecosystem]?.(cache, job.details, willCreate) ?? []) {
     if (collected.outcome === 'created') {
-      if (openStore) spool.addUpload(collected.local.id);
       log(`cached ${describe(collected.local.entry)}, ${collected.local.entry.size} bytes`);
     } else if (collected.outcome === 'skipped') log(`not cached: ${collected.what}: ${collected.why}`);
   }

@@ -29,7 +29,7 @@ export interface Spooled {
 /**
  * What is still to be done, on disk, so that it survives whoever left it and whoever does it.
  *
- *     <root>/v1/spool/jobs/<time>-<random>.json
+ *     <root>/v1/spool/jobs/<time>-<random>.json   written under drafts/ at first
  *     <root>/v1/spool/uploads/<entry id>          empty; the entry is not in the store yet
  *     <root>/v1/spool/reports/<random>.json       written by pip
  */
@@ -42,10 +42,10 @@ export class Spool {
 
   /** Adds a job; it is visible at once and whole. */
   add(job: Job): void {
-    const directory = this.#directory('jobs');
-    const name = `${Date.now()}-${randomBytes(4).toString('hex')}`;
-    writeFileSync(join(directory, `.${name}`), JSON.stringify(job));
-    renameSync(join(directory, `.${name}`), join(directory, `${name}.json`));
+    const name = `${Date.now()}-${randomBytes(4).toString('hex')}.json`;
+    const draft = join(this.#directory('drafts'), name);
+    writeFileSync(draft, JSON.stringify(job));
+    renameSync(draft, join(this.#directory('jobs'), name));
   }
 
   /** All jobs, oldest first. One that cannot be read is removed: nobody could ever do it. */
@@ -83,9 +83,9 @@ export class Spool {
     }
   }
 
-  /** Removes what killed processes left: archives on their way, and reports that no job waits for. */
+  /** Removes what killed processes left: archives on their way, half-written jobs, and reports that no job waits for. */
   sweep(): void {
-    for (const kind of ['archives', 'reports']) removeOld(this.#cache.path('spool', kind), LEFT_OVER_MS);
+    for (const kind of ['archives', 'drafts', 'reports']) removeOld(this.#cache.path('spool', kind), LEFT_OVER_MS);
   }
 
   #directory(name: string): string {

@@ -1,4 +1,5 @@
 import { readdirSync, rmSync } from 'node:fs';
+import { entryId } from '../../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../../cache/local.ts';
 import type { PipMeta } from '../entry.ts';
 import { pipKey } from '../entry.ts';
@@ -16,9 +17,9 @@ export type Collected =
 
 /**
  * Snapshots what a real pip installed, after it has ended. Nothing is cached unless everything that pip set out to install is there:
- * a pip that failed or was killed leaves nothing behind in the cache.
+ * a pip that failed or was killed leaves nothing behind in the cache. `willCreate` is told the id of an entry just before it is made.
  */
-export function* collect(cache: LocalCache, details: CollectDetails): Generator<Collected> {
+export function* collect(cache: LocalCache, details: CollectDetails, willCreate: (id: string) => void): Generator<Collected> {
   try {
     const report = readReport(details.report);
     if (!report) return;
@@ -28,13 +29,13 @@ export function* collect(cache: LocalCache, details: CollectDetails): Generator<
       yield { outcome: 'skipped', what: `${absent.name}==${absent.version}`, why: 'pip did not finish installing it' };
       return;
     }
-    for (const install of report.cachable) yield collectOne(cache, details, install, infos.get(infoKey(install.name, install.version)) ?? '');
+    for (const install of report.cachable) yield collectOne(cache, details, install, infos.get(infoKey(install.name, install.version)) ?? '', willCreate);
   } finally {
     rmSync(details.report, { force: true });
   }
 }
 
-function collectOne(cache: LocalCache, details: CollectDetails, install: ReportedInstall, distInfo: string): Collected {
+function collectOne(cache: LocalCache, details: CollectDetails, install: ReportedInstall, distInfo: string, willCreate: (id: string) => void): Collected {
   const what = `${install.name}==${install.version}`;
   if (!install.isWheel && details.buildOptions) return { outcome: 'skipped', what, why: 'it was built with options' };
   const key = pipKey(normalName(install.name), install.version, install.isWheel ? details.platform : details.builtPlatform, details.origin);
@@ -42,6 +43,7 @@ function collectOne(cache: LocalCache, details: CollectDetails, install: Reporte
   const claim = cache.claimEntry(key);
   if (!claim) return { outcome: 'skipped', what, why: 'another process is at it' };
   try {
+    willCreate(entryId(key));
     return { outcome: 'created', local: snapshot(cache, key, details, install, distInfo) };
   } catch (error) {
     return { outcome: 'skipped', what, why: error instanceof Error ? error.message : String(error) };
