@@ -1,0 +1,58 @@
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { ReadyCopies, type Ownership } from '../../src/cache/ready.ts';
+import { codeOf, published, tempCache, tempDir } from './support.ts';
+
+const OWNER: Ownership = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, umask: 0o022 };
+
+/** A cache with one entry, and a shelf for its copies. */
+function shelf(owner = OWNER) {
+  const cache = tempCache();
+  const local = published(cache);
+  const name = `${owner.uid}-${owner.gid}-${owner.umask.toString(8).padStart(3, '0')}`;
+  return { cache, local, ready: new ReadyCopies(cache, owner), directory: cache.path('ready', name, local.id), to: join(tempDir(), 'tree') };
+}
+
+it('is made once, and used up by the first who takes it', () => {
+  const { cache, local, ready, directory } = shelf();
+  const to = cache.path('placing');
+  expect(ready.take(local.id, to)).toBe(false);
+  expect(ready.prepare(local)).toBe(true);
+  expect(ready.prepare(local)).toBe(true);
+  expect(readdirSync(directory)).toHaveLength(1);
+  expect(ready.take(local.id, to)).toBe(true);
+  expect(readFileSync(join(to, 'lib/a.py'), 'utf8')).toBe('a = 1\n');
+  expect(ready.take(local.id, `${to}-2`)).toBe(false);
+});
+
+it('is for one owner and umask', () => {
+  const { cache, local, ready } = shelf({ ...OWNER, umask: 0o077 });
+  ready.prepare(local);
+  for (const other of [OWNER, { ...OWNER, umask: 0o077, gid: 77 }]) expect(new ReadyCopies(cache, other).take(local.id, cache.path('placing'))).toBe(false);
+  expect(ready.take(local.id, cache.path('placing'))).toBe(true);
+  expect(statSync(cache.path('placing', 'empty')).mode & 0o777).toBe(0o600);
+});
+
+it('half a copy is not taken', () => {
+  const { local, ready, directory, cache } = shelf();
+  mkdirSync(join(directory, '.half.1'), { recursive: true });
+  expect(ready.take(local.id, cache.path('placing'))).toBe(false);
+  expect(ready.prepare(local)).toBe(true);
+  expect(ready.take(local.id, cache.path('placing'))).toBe(true);
+});
+
+it('is verified: an entry whose bytes have changed gives none', () => {
+  const { local, ready, directory } = shelf();
+  writeFileSync(join(local.dir, 'tree/lib/b.txt'), 'X');
+  expect(codeOf(() => ready.prepare(local))).toBe('ENTRY_INVALID');
+  expect(existsSync(directory) ? readdirSync(directory) : []).toEqual([]);
+});
+
+it('cannot be taken over to another place if that is taken', () => {
+  const { local, ready, cache } = shelf();
+  ready.prepare(local);
+  mkdirSync(cache.path('placing', 'sub'), { recursive: true });
+  expect(ready.take(local.id, cache.path('placing'))).toBe(false);
+  expect(ready.take(local.id, cache.path('other'))).toBe(true);
+});
