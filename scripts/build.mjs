@@ -39,7 +39,8 @@ async function main() {
   try {
     const result = await build({
       absWorkingDir: root,
-      entryPoints: { main: 'src/main.ts' },
+      // The second is the code of the threads that help to unpack (src/archive/crew.ts).
+      entryPoints: { main: 'src/main.ts', 'unpack-worker': 'src/archive/unpack-worker.ts' },
       outdir: join(staging, 'new'),
       bundle: true,
       format: 'esm',

@@ -1,4 +1,4 @@
-import { parseFiles, serialiseFiles, type EntryFile } from '../cache/entry.ts';
+import { fileOf, type EntryFile, type FileRow } from '../cache/entry.ts';
 import { PkgCacheError, type ErrorCode } from '../errors.ts';
 import { MAX_OCTAL } from './format.ts';
 import { assertDistinctPaths, assertSafePath } from './paths.ts';
@@ -12,26 +12,41 @@ export const MAX_LIST = 64 * 2 ** 20;
  * Throws a PkgCacheError with `code`: ARCHIVE_INVALID for a list from a store, ENTRY_INVALID for one of our own.
  */
 export function readFileList(text: string, code: ErrorCode): EntryFile[] {
-  const files = parseList(text, code);
-  for (const file of files) checkFile(file, code);
-  if (serialiseFiles(files) !== text) throw new PkgCacheError(code, 'the file list is not in its normal form');
+  const rows = parseRows(text, code);
+  for (const row of rows) checkRow(row, code);
+  // With every value known to be of its type, this and the order say that `serialiseFiles` would write the same.
+  if (JSON.stringify(rows) !== text || !isSorted(rows)) throw new PkgCacheError(code, 'the file list is not in its normal form');
+  const files = rows.map(fileOf);
   assertDistinctPaths(files.map((file) => file.path), code);
   return files;
 }
 
-function parseList(text: string, code: ErrorCode): EntryFile[] {
+/** Rows of the right number of values, which may be anything. */
+function parseRows(text: string, code: ErrorCode): FileRow[] {
   try {
-    return parseFiles(text);
+    const rows: unknown = JSON.parse(text);
+    if (Array.isArray(rows) && rows.every((row) => Array.isArray(row) && row.length === 5)) return rows as FileRow[];
   } catch (cause) {
     throw new PkgCacheError(code, 'the file list cannot be read', { cause });
   }
+  throw new PkgCacheError(code, 'the file list has something other than rows');
 }
 
-function checkFile(file: EntryFile, code: ErrorCode): void {
-  if (typeof file.path !== 'string') throw new PkgCacheError(code, 'the file list has a row without a path');
-  assertSafePath(file.path, code);
-  const wellFormed = isCount(file.size) && isSha256(file.sha256) && (file.mtime === undefined || isTime(file.mtime));
-  if (!wellFormed) throw new PkgCacheError(code, `the file list has a malformed row for ${JSON.stringify(file.path)}`);
+function checkRow([path, size, sha256, executable, mtime]: FileRow, code: ErrorCode): void {
+  if (typeof path !== 'string') throw new PkgCacheError(code, 'the file list has a row without a path');
+  assertSafePath(path, code);
+  const wellFormed = isCount(size) && isSha256(sha256) && (executable === 0 || executable === 1) && (mtime === null || isTime(mtime));
+  if (!wellFormed) throw new PkgCacheError(code, `the file list has a malformed row for ${JSON.stringify(path)}`);
+}
+
+/** Whether the paths ascend, by code unit. Equal ones are for `assertDistinctPaths` to find. */
+function isSorted(rows: readonly FileRow[]): boolean {
+  let last = '';
+  return rows.every(([path]) => {
+    const ascends = last <= path;
+    last = path;
+    return ascends;
+  });
 }
 
 function isCount(value: unknown): boolean {

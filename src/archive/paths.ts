@@ -49,11 +49,14 @@ export function assertSafePath(path: string, code: ErrorCode = 'ARCHIVE_INVALID'
 export function assertDistinctPaths(paths: readonly string[], code: ErrorCode = 'ARCHIVE_INVALID'): void {
   const files = new Set<string>();
   const directories = new Map<string, string>();
+  let last = '/'; // the directory of the path before, with its slash: neighbours mostly share it
   for (const path of paths) {
     const name = folded(path);
     if (files.has(name)) throw new PkgCacheError(code, `two files are called ${JSON.stringify(path)}, but for case or normalisation`);
     files.add(name);
+    if (path.startsWith(last) && !path.includes('/', last.length)) continue;
     addParents(path, directories, code);
+    last = path.slice(0, path.lastIndexOf('/') + 1);
   }
   if (directories.size > 1024 + 4 * files.size) throw new PkgCacheError(code, 'there are far more directories than files');
   for (const name of directories.keys()) {

@@ -12,7 +12,7 @@ export interface TreeFile {
 }
 
 /**
- * Writes files below a directory that it creates. Files are 0644 or 0755 and directories 0755, whatever the umask,
+ * Writes files below a directory of its own. Files are 0644 or 0755 and directories 0755, whatever the umask,
  * the default ACL or a setgid parent would make of them: the first directory shows whether a chmod is needed.
  * Methods throw the system's error.
  */
@@ -21,21 +21,44 @@ export class TreeWriter {
   readonly #chmod: boolean;
   readonly #made = new Set<string>(['']);
 
-  /** Creates `root`, which must not exist. */
-  constructor(root: string) {
+  private constructor(root: string, chmod: boolean) {
     this.#root = root;
-    mkdirSync(root, DIRECTORY_MODE);
-    // Every bit of 0644 is one of 0755, so what leaves a directory alone leaves files alone, too.
-    this.#chmod = (statSync(root).mode & 0o7777) !== DIRECTORY_MODE;
-    if (this.#chmod) chmodSync(root, DIRECTORY_MODE);
+    this.#chmod = chmod;
   }
 
-  /** Creates a file from the chunks of `body`, each of which is written before the next is asked for. */
-  write(file: TreeFile, body: Iterable<Uint8Array>): void {
-    this.#ensureDirectory(file.path.slice(0, Math.max(0, file.path.lastIndexOf('/'))));
+  /** Creates `root`, which must not exist. */
+  static create(root: string): TreeWriter {
+    mkdirSync(root, DIRECTORY_MODE);
+    // Every bit of 0644 is one of 0755, so what leaves a directory alone leaves files alone, too.
+    const chmod = (statSync(root).mode & 0o7777) !== DIRECTORY_MODE;
+    if (chmod) chmodSync(root, DIRECTORY_MODE);
+    return new TreeWriter(root, chmod);
+  }
+
+  /** The same tree for another thread, from what `share` gave. */
+  static join({ root, chmod }: SharedTree): TreeWriter {
+    return new TreeWriter(root, chmod);
+  }
+
+  share(): SharedTree {
+    return { root: this.#root, chmod: this.#chmod };
+  }
+
+  /** Creates the directories above the files, so that any thread can write any file. */
+  makeDirectories(files: readonly TreeFile[]): void {
+    let last = '';
+    for (const { path } of files) {
+      const directory = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+      if (directory !== last) this.#ensureDirectory(directory);
+      last = directory;
+    }
+  }
+
+  /** Creates a file in a directory that exists; `writeBody` gets its descriptor and writes the bytes. */
+  write(file: TreeFile, writeBody: (fd: number) => void): void {
     const fd = openSync(`${this.#root}/${file.path}`, CREATE, modeOf(file.executable));
     try {
-      for (const chunk of body) writeAll(fd, chunk);
+      writeBody(fd);
       if (this.#chmod) fchmodSync(fd, modeOf(file.executable));
       if (file.mtime !== undefined) futimesSync(fd, file.mtime, file.mtime);
     } finally {
@@ -53,7 +76,13 @@ export class TreeWriter {
   }
 }
 
-/** Writes all of `bytes`; one write call may take less (2 GiB at most, or the rest of a full disk). */
-export function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+/** A tree as it is passed to another thread. */
+export interface SharedTree {
+  readonly root: string;
+  readonly chmod: boolean;
+}
+
+/** Writes `length` of the bytes from `start` on; one write call may take less (2 GiB at most, or the rest of a full disk). */
+export function writeAll(fd: number, bytes: Uint8Array, start = 0, length = bytes.length): void {
+  for (let written = 0; written < length; ) written += writeSync(fd, bytes, start + written, length - written);
 }

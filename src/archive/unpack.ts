@@ -1,14 +1,17 @@
 import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { Header } from 'tar/header';
 import type { EntryFile } from '../cache/entry.ts';
-import { PkgCacheError, systemCode } from '../errors.ts';
+import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
-import { BLOCK, END, LIST_NAME, fileHeader, listHeader, padding } from './format.ts';
+import { Crew } from './crew.ts';
+import { asUnpackError, invalid } from './failure.ts';
+import { BLOCK, LIST_NAME, listHeader, padding } from './format.ts';
 import { MAX_LIST, readFileList } from './list.ts';
-import { CHUNK, openSource, type ArchiveSource, type Reader } from './source.ts';
-import { TreeWriter } from './tree.ts';
+import { body, expectEnd, expectPadding, piecesOf } from './members.ts';
+import { openSource, type ArchiveSource, type Reader } from './source.ts';
+import { TreeWriter, writeAll } from './tree.ts';
+import { Work } from './work.ts';
 
 /** What the entry says about its files (see `Entry` in cache/entry.ts). */
 export interface Expected {
@@ -27,55 +30,88 @@ export interface UnpackOptions {
    * its tree. (Such a list `packEntry` refuses to pack; and whoever wants to deceive can make a consistent one.)
    */
   readonly trusted?: boolean;
+  /** The code of helping threads (unpack-worker.ts, built), if it is not where the build puts it. */
+  readonly helper?: URL;
 }
 
 /**
  * Unpacks an archive (format.ts) into `destDir`, which is created: `files.json`, and the files below `tree/`.
- * Returns the list of files. Holds no more than CHUNK bytes of a file in memory, and the list.
+ * Returns the list of files. Holds no more than CHUNK bytes of a file in memory for each thread, and the list.
+ * A large archive in a file is unpacked by several threads.
  *
  * Nothing is written before the list has been found to be the expected one, safe and consistent. After that, every
  * header, body, padding and the end must be what the list says; so the archive is the only one that this list has.
  * Otherwise `destDir` is removed again and a PkgCacheError is thrown: ARCHIVE_INVALID, or CACHE_UNUSABLE when the
  * system failed (disk full, no permission). A `destDir` that was there before is left alone.
  */
-export function unpackEntry(source: ArchiveSource, destDir: string, expected: Expected, options: UnpackOptions = {}): EntryFile[] {
+export async function unpackEntry(source: ArchiveSource, destDir: string, expected: Expected, options: UnpackOptions = {}): Promise<EntryFile[]> {
+  const crew = 'path' in source && isLarge(expected) ? Crew.start(options.helper) : Crew.none();
   try {
     const reader = openSource(source);
     try {
-      return unpackFrom(reader, destDir, expected, options.trusted ?? false);
+      return await unpackFrom({ reader, path: 'path' in source ? source.path : '', crew, trusted: options.trusted ?? false }, destDir, expected);
     } finally {
       reader.close();
     }
   } catch (error) {
     throw asUnpackError(error, destDir);
+  } finally {
+    void crew.dismiss();
   }
 }
 
-function unpackFrom(reader: Reader, destDir: string, expected: Expected, trusted: boolean): EntryFile[] {
+/** Below this, a thread has not started before the work is done. */
+function isLarge({ count, size }: Expected): boolean {
+  return count >= 2000 || size >= 32 << 20;
+}
+
+interface Unpacking {
+  readonly reader: Reader;
+  /** The archive's file, where it is one. */
+  readonly path: string;
+  readonly crew: Crew;
+  readonly trusted: boolean;
+}
+
+async function unpackFrom(unpacking: Unpacking, destDir: string, expected: Expected): Promise<EntryFile[]> {
+  const { reader, crew } = unpacking;
   const list = takeList(reader, expected.filesHash);
+  crew.announce(list);
   const files = readFileList(list.toString(), 'ARCHIVE_INVALID');
   const size = files.reduce((total, file) => total + file.size, 0);
   if (files.length !== expected.count || size !== expected.size) throw invalid('the file list has another count or size than its entry');
-  const top = new TreeWriter(destDir);
+  const top = TreeWriter.create(destDir);
   try {
-    top.write({ path: LIST_NAME, executable: false }, [list]);
-    const tree = new TreeWriter(`${destDir}/tree`);
-    for (const file of files) unpackFile(reader, tree, file, trusted);
-    expectEnd(reader);
+    top.write({ path: LIST_NAME, executable: false }, (fd) => writeAll(fd, list));
+    await unpackTree(unpacking, TreeWriter.create(`${destDir}/tree`), files, BLOCK + list.length + padding(list.length));
     return files;
   } catch (error) {
+    await crew.dismiss();
     rmSync(destDir, { recursive: true, force: true });
     throw error;
   }
 }
 
+/** The files, the first of which begins at `position`, by this thread and those that help it. */
+async function unpackTree({ reader, path, crew, trusted }: Unpacking, tree: TreeWriter, files: readonly EntryFile[], position: number): Promise<void> {
+  const pieces = piecesOf(files, position);
+  expectEnd(reader, pieces.at(-1)?.end ?? position);
+  tree.makeDirectories(files);
+  const work = new Work(pieces);
+  crew.begin({ path, tree: tree.share(), trusted, pieces, counters: work.counters });
+  work.run(reader, tree, files, trusted);
+  if (!work.isDone) await crew.finish();
+  if (!work.isDone) throw new PkgCacheError('CACHE_UNUSABLE', 'a thread that was unpacking is gone');
+}
+
 /** The bytes of `files.json`. Its length is all that is ever read from a header. */
 function takeList(reader: Reader, filesHash: string): Buffer {
-  const header = Buffer.from(reader.take(BLOCK));
+  const start = reader.take(BLOCK);
+  const header = Buffer.from(reader.window.subarray(start, start + BLOCK));
   const size = sizeIn(header);
   if (size === undefined || size > MAX_LIST || !listHeader(size).equals(header)) throw invalid(`the first member is not a usable ${LIST_NAME}`);
   const list = Buffer.concat(Array.from(body(reader, size), (chunk) => Buffer.from(chunk)));
-  expectPadding(reader, size);
+  expectPadding(reader, reader.take(padding(size)), size);
   if (sha256(list) !== filesHash || !isUtf8(list)) throw invalid(`${LIST_NAME} has another hash than its entry says, or is no text`);
   return list;
 }
@@ -86,48 +122,4 @@ function sizeIn(header: Buffer): number | undefined {
   } catch {
     return undefined; // base-256 numbers out of range
   }
-}
-
-function unpackFile(reader: Reader, tree: TreeWriter, file: EntryFile, trusted: boolean): void {
-  const header = fileHeader(file);
-  if (!header.equals(reader.take(header.length))) throw invalid(`a member is not ${file.path} as the list has it`);
-  if (!trusted) tree.write(file, verifiedBody(reader, file));
-  else if (file.size > CHUNK) tree.write(file, body(reader, file.size));
-  else tree.write(file, [reader.take(file.size)]);
-  expectPadding(reader, file.size);
-}
-
-/** A file's bytes. Throws when they do not have the hash that the list says. */
-function* verifiedBody(reader: Reader, file: EntryFile): Generator<Buffer> {
-  const digest = createHash('sha256');
-  for (const chunk of body(reader, file.size)) {
-    digest.update(chunk);
-    yield chunk;
-  }
-  if (digest.digest('hex') !== file.sha256) throw invalid(`the bytes of ${file.path} have another hash than the list says`);
-}
-
-/** The bytes of a member, in chunks. */
-function* body(reader: Reader, size: number): Generator<Buffer> {
-  for (let left = size; left > 0; left -= CHUNK) yield reader.take(Math.min(left, CHUNK));
-}
-
-function expectPadding(reader: Reader, size: number): void {
-  const length = padding(size);
-  if (length > 0 && END.compare(reader.take(length), 0, length, 0, length) !== 0) throw invalid('the padding of a member is not zero');
-}
-
-function expectEnd(reader: Reader): void {
-  if (!END.equals(reader.take(END.length)) || !reader.atEnd()) throw invalid('the archive goes on after the last file of its list');
-}
-
-function invalid(message: string): PkgCacheError {
-  return new PkgCacheError('ARCHIVE_INVALID', message);
-}
-
-/** Errors of ours as they are; those of the system with our code. */
-function asUnpackError(error: unknown, destDir: string): unknown {
-  const code = systemCode(error);
-  if (error instanceof PkgCacheError || code === undefined) return error;
-  return new PkgCacheError('CACHE_UNUSABLE', `cannot unpack into ${destDir}: ${code}`, { cause: error });
 }

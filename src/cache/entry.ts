@@ -63,14 +63,16 @@ export function serialiseFiles(files: readonly EntryFile[]): string {
   return JSON.stringify(sorted.map((f) => [f.path, f.size, f.sha256, f.executable ? 1 : 0, f.mtime ?? null]));
 }
 
+/** A file as `files.json` has it: path, size, hash, 1 if executable, time. */
+export type FileRow = [string, number, string, 0 | 1, number | null];
+
+/** The file of a row. */
+export function fileOf([path, size, sha256, executable, mtime]: FileRow): EntryFile {
+  const file = { path, size, sha256, executable: executable === 1 };
+  return mtime === null ? file : { ...file, mtime };
+}
+
 /** Reads what `serialiseFiles` wrote. Throws on anything else; whoever calls it has checked the hash before. */
 export function parseFiles(text: string): EntryFile[] {
-  const rows = JSON.parse(text) as [string, number, string, 0 | 1, number | null][];
-  return rows.map(([path, size, sha256, executable, mtime]) => ({
-    path,
-    size,
-    sha256,
-    executable: executable === 1,
-    ...(mtime === null ? {} : { mtime }),
-  }));
+  return (JSON.parse(text) as FileRow[]).map(fileOf);
 }

@@ -29,11 +29,11 @@ function modeOf(path: string): number {
 }
 
 describe.each(['path', 'bytes'] as const)('a round trip from %s', (kind) => {
-  test.each([false, true])('gives the same files, modes and times (trusted: %s)', (trusted) => {
+  test.each([false, true])('gives the same files, modes and times (trusted: %s)', async (trusted) => {
     const entry = packed(ENTRY);
     const out = join(entry.dir, 'out');
     const source = kind === 'path' ? { path: entry.tar } : { bytes: entry.bytes };
-    expect(unpackEntry(source, out, entry.expected, { trusted })).toEqual(entry.files);
+    expect(await unpackEntry(source, out, entry.expected, { trusted })).toEqual(entry.files);
     expect(readdirSync(out).sort()).toEqual(['files.json', 'tree']);
     expect(readFileSync(join(out, 'files.json'), 'utf8')).toBe(entry.filesJson);
     expect(readdirSync(join(out, 'tree'), { recursive: true }).sort()).toEqual(readdirSync(entry.treeDir, { recursive: true }).sort());
@@ -46,29 +46,29 @@ describe.each(['path', 'bytes'] as const)('a round trip from %s', (kind) => {
   });
 });
 
-test.each([0o077, 0o002, 0o000, 0o177])('modes do not depend on the umask %i', (umask) => {
+test.each([0o077, 0o002, 0o000, 0o177])('modes do not depend on the umask %i', async (umask) => {
   const entry = packed([{ path: 'd/e/plain' }, { path: 'd/tool', executable: true }]);
   const out = join(entry.dir, 'out');
-  underUmask(umask, () => unpackEntry({ bytes: entry.bytes }, out, entry.expected));
+  await underUmask(umask, () => unpackEntry({ bytes: entry.bytes }, out, entry.expected));
   for (const directory of ['', 'tree', 'tree/d', 'tree/d/e']) expect(modeOf(join(out, directory))).toBe(0o755);
   expect(modeOf(join(out, 'files.json'))).toBe(0o644);
   expect(modeOf(join(out, 'tree/d/e/plain'))).toBe(0o644);
   expect(modeOf(join(out, 'tree/d/tool'))).toBe(0o755);
 });
 
-test('a setgid parent directory does not show in the modes', () => {
+test('a setgid parent directory does not show in the modes', async () => {
   const entry = packed([{ path: 'd/plain' }]);
   const parent = join(tempDir(), 'parent');
   mkdirSync(parent);
   chmodSync(parent, 0o2775);
-  unpackEntry({ bytes: entry.bytes }, join(parent, 'out'), entry.expected);
+  await unpackEntry({ bytes: entry.bytes }, join(parent, 'out'), entry.expected);
   expect(modeOf(join(parent, 'out'))).toBe(0o755);
   expect(modeOf(join(parent, 'out/tree/d'))).toBe(0o755);
 });
 
-test('an entry without files', () => {
+test('an entry without files', async () => {
   const entry = packed([]);
-  unpackEntry({ path: entry.tar }, join(entry.dir, 'out'), entry.expected);
+  await unpackEntry({ path: entry.tar }, join(entry.dir, 'out'), entry.expected);
   expect(readdirSync(join(entry.dir, 'out/tree'))).toEqual([]);
 });
 
@@ -119,17 +119,17 @@ describe('packing refuses an entry that is not what its list says, and leaves no
   });
 });
 
-test('what was there before is neither overwritten nor removed', () => {
+test('what was there before is neither overwritten nor removed', async () => {
   const entry = packed([{ path: 'a' }]);
   expect(() => packEntry(entry, entry.tar)).toThrow(expect.objectContaining({ code: 'CACHE_UNUSABLE' }));
   expect(hex(readFileSync(entry.tar))).toBe(entry.result.sha256);
-  expect(() => unpackEntry({ path: entry.tar }, entry.treeDir, entry.expected)).toThrow(expect.objectContaining({ code: 'CACHE_UNUSABLE' }));
+  await expect(unpackEntry({ path: entry.tar }, entry.treeDir, entry.expected)).rejects.toThrow(expect.objectContaining({ code: 'CACHE_UNUSABLE' }));
   expect(readdirSync(entry.treeDir)).toEqual(['a']);
 });
 
-function underUmask(umask: number, action: () => void): void {
+async function underUmask(umask: number, action: () => Promise<unknown>): Promise<void> {
   const before = process.umask(umask);
   onTestFinished(() => void process.umask(before));
-  action();
+  await action();
   process.umask(before);
 }
