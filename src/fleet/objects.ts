@@ -41,10 +41,28 @@ export function decodePointer<Meta>(bytes: Buffer, key: EntryKey): Pointer<Meta>
   const end = text.indexOf('\n');
   const json = text.slice(end + 1, -1);
   if (end !== 64 || !text.endsWith('\n') || sha256(json) !== text.slice(0, end)) throw invalid(key, 'is damaged');
-  const pointer = JSON.parse(json) as Pointer<Meta>;
-  if (pointer.entry?.layout !== LAYOUT || entryId(pointer.entry.key) !== entryId(key)) throw invalid(key, 'is of another entry');
-  if (!/^[0-9a-f]{64}$/.test(pointer.archive?.sha256) || !Number.isSafeInteger(pointer.archive.size)) throw invalid(key, 'names no archive');
+  const pointer = parse<Meta>(json);
+  const { entry, archive } = pointer ?? {};
+  if (entry?.layout !== LAYOUT || !entry.key || entryId(entry.key) !== entryId(key)) throw invalid(key, 'is of another entry');
+  if (!pointer || !isHash(archive?.sha256) || !isSize(archive?.size)) throw invalid(key, 'names no archive');
   return pointer;
+}
+
+/** Whatever a store holds under the key of a pointer, if it is JSON at all. */
+function parse<Meta>(json: string): Pointer<Meta> | null | undefined {
+  try {
+    return JSON.parse(json) as Pointer<Meta> | null;
+  } catch {
+    return undefined;
+  }
+}
+
+function isHash(value: unknown): boolean {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+}
+
+function isSize(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function invalid(key: EntryKey, what: string): PkgCacheError {
