@@ -1,0 +1,150 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { entryId } from '../../src/cache/entry.ts';
+import type { LocalCache } from '../../src/cache/local.ts';
+import { archiveKey, decodePointer, encodePointer, pointerKey } from '../../src/fleet/objects.ts';
+import { Puller } from '../../src/fleet/pull.ts';
+import { push } from '../../src/fleet/push.ts';
+import { sha256File } from '../../src/hash.ts';
+import { memoryCircuit } from '../../src/store/circuit.ts';
+import { openStore } from '../../src/store/open.ts';
+import type { Store } from '../../src/store/store.ts';
+import { CONTENTS, KEY, published, tempCache, tempDir, type Contents } from '../cache/support.ts';
+import { failure } from '../store/helpers.ts';
+
+const ID = entryId(KEY);
+
+/** A store in a directory, and a cache with an entry that was pushed there. */
+async function pushed(contents: Contents = CONTENTS) {
+  const root = tempDir();
+  const store = await openStore(root, { env: {}, circuit: memoryCircuit() });
+  const cache = tempCache();
+  const local = published(cache, { contents });
+  expect(await push(cache, store, local)).toBe('created');
+  const pointer = join(root, pointerKey(KEY));
+  const archive = join(root, archiveKey(decodePointer(readFileSync(pointer), KEY).archive.sha256));
+  return { root, store, cache, local, pointer, archive };
+}
+
+/** What another worker gets: the entry, and what went wrong. */
+async function pulled(store: Store, cache = tempCache()): Promise<{ cache: LocalCache; found: number; got: boolean; problems: string[]; staging: string[] }> {
+  const problems: string[] = [];
+  const puller = new Puller(cache, store, ({ code }) => void problems.push(code));
+  const found = await puller.manifests([KEY]);
+  const got = await puller.pull([ID]);
+  const staging = existsSync(cache.path('staging')) ? readdirSync(cache.path('staging')) : [];
+  return { cache, found: found.size, got: got.has(ID), problems, staging };
+}
+
+describe('pushing', () => {
+  it('is done once, and leaves no archive behind', async () => {
+    const { store, cache, local, archive } = await pushed();
+    expect(archive).toContain(sha256File(archive));
+    expect(await push(cache, store, local)).toBe('exists');
+    expect(readdirSync(cache.path('spool', 'archives'))).toEqual([]);
+  });
+
+  it('equal trees make one archive', async () => {
+    const { store, root } = await pushed();
+    const cache = tempCache();
+    expect(await push(cache, store, published(cache, { key: { ...KEY, origin: 'other' } }))).toBe('created');
+    expect(readdirSync(join(root, 'v1/archives'))).toHaveLength(1);
+  });
+
+  it('an entry whose bytes have changed is not stored', async () => {
+    const { store, root } = await pushed();
+    const cache = tempCache();
+    const key = { ...KEY, origin: 'other' };
+    const local = published(cache, { key });
+    writeFileSync(join(local.dir, 'tree/lib/b.txt'), 'X');
+    expect(await failure(push(cache, store, local))).toMatchObject({ code: 'ENTRY_INVALID' });
+    expect(existsSync(join(root, pointerKey(key)))).toBe(false);
+    expect(readdirSync(cache.path('spool', 'archives'))).toEqual([]);
+  });
+});
+
+describe('pulling', () => {
+  it.each([
+    ['small', CONTENTS],
+    ['large, through a file', { 'lib/big.bin': 'x'.repeat(9 << 20), 'lib/a.py': '' }],
+  ])('brings the same entry: %s', async (_size, contents) => {
+    const { store, local } = await pushed(contents);
+    const { cache, ...rest } = await pulled(store);
+    expect(rest).toEqual({ found: 1, got: true, problems: [], staging: [] });
+    const copy = cache.lookup(KEY)!;
+    expect(copy.entry).toEqual(local.entry);
+    for (const { path, sha256 } of cache.files(copy)) expect(sha256File(join(copy.dir, 'tree', path))).toBe(sha256);
+  });
+
+  it('what the store does not have is a miss, and no problem', async () => {
+    const store = await openStore(tempDir(), { env: {}, circuit: memoryCircuit() });
+    expect(await pulled(store)).toMatchObject({ found: 0, got: false, problems: [] });
+  });
+
+  it('what is there already is not fetched', async () => {
+    const { store, cache, archive } = await pushed();
+    rmSync(archive);
+    expect(await pulled(store, cache)).toMatchObject({ got: true, problems: [] });
+  });
+
+  type Pushed = Awaited<ReturnType<typeof pushed>>;
+  const big: Contents = { 'lib/big.bin': 'x'.repeat(9 << 20) };
+  const flip = (path: string): void => {
+    const bytes = readFileSync(path);
+    bytes[bytes.length >> 1]! ^= 1;
+    writeFileSync(path, bytes);
+  };
+  it.each([
+    ['a flipped bit in the pointer', ({ pointer }) => flip(pointer), 0],
+    ['a pointer that is cut off', ({ pointer }) => truncateSync(pointer, 100), 0],
+    ['an empty pointer', ({ pointer }) => truncateSync(pointer), 0],
+    ['an endless pointer', ({ pointer }) => writeFileSync(pointer, Buffer.alloc(5 << 20, 'x')), 0],
+    ['a flipped bit in the archive', ({ archive }) => flip(archive), 1],
+    ['an archive that is cut off', ({ archive }) => truncateSync(archive, 512), 1],
+    ['an archive that goes on', ({ archive }) => appendFileSync(archive, 'x'), 1],
+    ['an archive of another manifest', ({ pointer }) => writeFileSync(pointer, otherManifest(pointer)), 1],
+  ] as [string, (store: Pushed) => void, number][])('%s: a miss that is told, and nothing stays', async (_what, damage, found) => {
+    for (const contents of [CONTENTS, big]) {
+      const state = await pushed(contents);
+      damage(state);
+      const { cache, ...rest } = await pulled(state.store);
+      expect(rest).toEqual({ found, got: false, problems: ['ARCHIVE_INVALID'], staging: [] });
+      expect(cache.lookup(KEY)).toBeUndefined();
+    }
+  });
+
+  /** A pointer that is right in itself, but promises other files than its archive has. */
+  function otherManifest(path: string): Buffer {
+    const { entry, archive } = decodePointer(readFileSync(path), KEY);
+    return encodePointer({ entry: { ...entry, files: 'd'.repeat(64) }, archive });
+  }
+
+  it('an archive that is gone is a miss', async () => {
+    const { store, archive } = await pushed();
+    rmSync(archive);
+    expect(await pulled(store)).toMatchObject({ found: 1, got: false, problems: [], staging: [] });
+  });
+
+  it('several at once fetch an entry once each for all', async () => {
+    const { store } = await pushed();
+    const cache = tempCache();
+    let fetched = 0;
+    const counting: Store = { ...store, label: '', close: () => undefined, create: (key, payload) => store.create(key, payload), get: (key) => (fetched += Number(key.includes('archives')), store.get(key)) };
+    const results = await Promise.all(Array.from({ length: 5 }, () => pulled(counting, cache)));
+    expect(results.map(({ got }) => got)).toEqual([true, true, true, true, true]);
+    expect(fetched).toBe(1);
+  });
+
+  it('without a directory to unpack into, a miss that is told', async () => {
+    const { store } = await pushed();
+    const cache = tempCache();
+    mkdirSync(cache.root, { recursive: true });
+    writeFileSync(cache.path('staging'), '');
+    const problems: string[] = [];
+    const puller = new Puller(cache, store, ({ code }) => void problems.push(code));
+    await puller.manifests([KEY]);
+    expect((await puller.pull([ID])).size).toBe(0);
+    expect(problems).toHaveLength(1);
+  });
+});
