@@ -2,7 +2,6 @@ import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readFileSyn
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { copyTree, deviceOf, modesFor, type LinkMode } from '../../src/cache/copy.ts';
-import type { LocalEntry } from '../../src/cache/local.ts';
 import { CONTENTS, codeOf, published, tempCache, tempDir } from './support.ts';
 
 const MEMORY = '/dev/shm';
@@ -12,10 +11,16 @@ function tempDirParent(): string {
   return process.env['TMPDIR'] ?? '/tmp';
 }
 
+interface Copying {
+  readonly umask?: number;
+  readonly mode?: LinkMode;
+  readonly parent?: string;
+}
+
 /** An entry, and a way to copy it to somewhere new. */
-function copying({ umask = 0o022, mode = 'private' as LinkMode, parent = undefined as string | undefined, contents = CONTENTS } = {}) {
+function copying({ umask = 0o022, mode = 'private', parent }: Copying = {}) {
   const cache = tempCache();
-  const local: LocalEntry = published(cache, { contents });
+  const local = published(cache);
   const to = join(tempDir(parent), 'new/tree');
   const source = (path: string): string => join(local.dir, 'tree', path);
   const copy = (): string => codeOf(() => copyTree({ from: join(local.dir, 'tree'), to, files: cache.files(local), mode, modes: modesFor(umask) }));
