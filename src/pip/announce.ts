@@ -1,5 +1,4 @@
-import { realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, normalize } from 'node:path';
 import type { Closure, Wanted } from './closure.ts';
 import type { InstallContext } from './context.ts';
 import type { PipManifest } from './entry.ts';
@@ -82,10 +81,10 @@ function announceSummary(output: Output, installed: readonly Installed[]): void 
 
 function warnAboutScripts(output: Output, served: readonly Served[], { request, python, layoutOf }: Understood, context: InstallContext): void {
   if (request.noWarnScriptLocation || request.target !== undefined || request.prefix !== undefined) return;
-  const directory = resolved(layoutOf('').actual.scripts);
+  const directory = layoutOf('').actual.scripts;
   // pip does not warn where the interpreter itself is: an environment that is used without being activated.
-  if (directory === resolved(dirname(python.interpreter.executable))) return;
-  const path = (context.env['PATH'] ?? '').split(':').flatMap((entry) => [entry, resolved(entry)]).join(':');
+  if (directory === normalize(dirname(python.interpreter.executable))) return;
+  const path = (context.env['PATH'] ?? '').split(':').map((entry) => normalize(entry).replace(/(?<=.)\/+$/, '')).join(':');
   const [major, minor] = python.facts.version;
   for (const { entry } of served) {
     const { consoleScripts } = entry.entry.meta;
@@ -111,14 +110,6 @@ function from({ requirement, dependencyOf }: Wanted): string {
 
 function rawName(info: string): string {
   return info.slice(0, info.indexOf('-'));
-}
-
-function resolved(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return path;
-  }
 }
 
 function compare(a: string, b: string): number {

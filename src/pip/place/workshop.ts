@@ -40,13 +40,17 @@ export function recoverTarget(cache: LocalCache, target: string): void {
 
 const PREFIX = '.pkg-cache-';
 
-/** The journal is written just before each change; a change that is younger was made by somebody else, who may have repaired it. */
-const TOLERANCE_MS = 2000;
+/**
+ * The journal is written just before each change; a change that is younger was made by somebody else, who may have repaired it. Both lie on
+ * one file system and have one clock. The time of the last change of the inode, because an environment that is unpacked anew gets the
+ * modification times it once had.
+ */
+const TOLERANCE_MS = 100;
 
 function isUntouchedSince(workshop: string, target: string): boolean {
   const journal = statSync(journalOf(workshop), { throwIfNoEntry: false });
   const changed = statSync(target, { throwIfNoEntry: false });
-  return journal !== undefined && (changed === undefined || changed.mtimeMs <= journal.mtimeMs + TOLERANCE_MS);
+  return journal !== undefined && (changed === undefined || changed.ctimeMs <= journal.mtimeMs + TOLERANCE_MS);
 }
 
 function workshopParents(cache: LocalCache, target: string): [inCache: string, inTarget: string] {

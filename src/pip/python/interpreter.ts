@@ -24,7 +24,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function interpreterOf(pip: string, env: Env): Interpreter {
   const script = readStart(pip);
   if (isPyenvShim(script)) return interpreterOf(askPyenv(script, basename(pip), env), env);
-  if (!/\bpip\b/.test(script)) throw unrecognised(`${pip} is not pip's own script`);
+  if (!isPipScript(script)) throw unrecognised(`${pip} is not pip's own script`);
   return interpreterAt(shebangInterpreter(script, pip, env));
 }
 
@@ -83,6 +83,23 @@ function findOnPath(name: string, env: Env): string {
     }
   }
   throw unrecognised(`${name} is not on PATH`);
+}
+
+/** Lines of the scripts that distlib, pip, uv, conda and Debian make for pip's entry point. A wrapper, which may do anything, has others. */
+const SCRIPT_LINES = [
+  /^(?:#.*|' ''')?$/,
+  /^'''exec' .*$/,
+  /^import (?:re|sys)(?:, ?(?:re|sys))?$/,
+  /^from pip\._internal(?:\.cli\.main)? import main$/,
+  /^if __name__ == ["']__main__["']:$/,
+  /^(?:el)?if sys\.argv\[0\]\.endswith\(["'][\w.-]*["']\):$/,
+  /^sys\.argv\[0\] = (?:re\.sub\(r?["'][^"']*["'], ?["']{2}, ?sys\.argv\[0\]\)|sys\.argv\[0\](?:\.removesuffix\(["'][\w.-]*["']\)|\[:-\d+\]))$/,
+  /^sys\.exit\(main\(\)\)$/,
+];
+
+function isPipScript(script: string): boolean {
+  const lines = script.split('\n').map((line) => line.trim());
+  return lines.includes('sys.exit(main())') && lines.every((line) => SCRIPT_LINES.some((pattern) => pattern.test(line)));
 }
 
 function isPyenvShim(script: string): boolean {
