@@ -256,7 +256,8 @@ class Attempt {
   /** What the real pip does not see as installed it would install again. */
   #canMix(closure: Closure): boolean {
     const { destination, request } = this.#understood;
-    return closure.entries.size > 0 && (destination.kind === 'environment' || destination.kind === 'user') && request.root === undefined;
+    const useful = [...closure.entries.keys()].some((name) => name !== 'pip');
+    return useful && (destination.kind === 'environment' || destination.kind === 'user') && request.root === undefined;
   }
 
   readonly #sourceOf = (entry: PipManifest): 'cached' | 'store' => (this.#pulled.has(entryId(entry.key)) ? 'store' : 'cached');
@@ -310,7 +311,8 @@ class Attempt {
   }
 
   async #serveAndRunPip(closure: Closure, installed: InstalledView): Promise<Decision> {
-    const placements = this.#placements(closure, installed);
+    // A pip that is replaced before it runs would no longer be the pip that was called: it replaces itself, as ever.
+    const placements = this.#placements(closure, installed).filter(({ wanted }) => wanted.name !== 'pip');
     const installation = this.#place(placements);
     announceHits(this.#output, closure, placements, this.#sourceOf);
     const report = collectAfterwards(this.#context, this.#understood);

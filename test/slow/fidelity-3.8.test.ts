@@ -1,0 +1,3 @@
+import { describeFidelity } from './support/fidelity.ts';
+
+describeFidelity('3.8');
