@@ -7,6 +7,9 @@ type Step =
   | { readonly directory: string } // a directory that others may put something into
   | { readonly aside: string; readonly stored: string }; // moved out of the way
 
+/** A line of the journal: a change, or that the change of that number has been taken back. */
+type Line = Step | { readonly undone: number };
+
 /**
  * What an install changed, so that it can be taken back: by the process itself, or, if that was killed, by the next one.
  * Every change is noted before it is made, in memory and in the journal; `rollback` takes all back in reverse.
@@ -49,7 +52,7 @@ export class UndoLog {
 
   /** Takes everything back, and says whether that worked; what cannot be undone is left, the workshop with it. */
   rollback(): boolean {
-    return takeBack(this.#steps.splice(0));
+    return takeBack([...this.#steps.splice(0).entries()], this.#journal);
   }
 
   close(): void {
@@ -67,17 +70,42 @@ export function journalOf(workshop: string): string {
   return join(workshop, 'journal');
 }
 
-/** Takes back what a process that was killed had noted in its workshop. */
+/** Takes back what a process that was killed had noted in its workshop, and had not taken back itself. */
 export function recover(workshop: string): boolean {
-  const lines = readFileSync(journalOf(workshop), 'utf8').split('\n').slice(0, -1);
-  return takeBack(lines.map((line) => JSON.parse(line) as Step));
+  const lines = readJournal(workshop);
+  const undone = new Set(lines.map((line) => ('undone' in line ? line.undone : undefined)));
+  const steps = lines.filter((line): line is Step => !('undone' in line));
+  const journal = openSync(journalOf(workshop), 'a');
+  try {
+    return takeBack([...steps.entries()].filter(([index]) => !undone.has(index)), journal);
+  } finally {
+    closeSync(journal);
+  }
 }
 
-function takeBack(steps: readonly Step[]): boolean {
+/** The lines of a journal, up to one that a crash has damaged. */
+function readJournal(workshop: string): Line[] {
+  const lines: Line[] = [];
+  for (const text of readFileSync(journalOf(workshop), 'utf8').split('\n').slice(0, -1)) {
+    try {
+      lines.push(JSON.parse(text) as Line);
+    } catch {
+      break;
+    }
+  }
+  return lines;
+}
+
+/**
+ * Undoes steps, given with their numbers, the last first. Each is noted, because to undo one twice is wrong: a file that was created where
+ * another had been set aside would be removed a second time, when it is the other.
+ */
+function takeBack(steps: readonly (readonly [number, Step])[], journal: number): boolean {
   let complete = true;
-  for (const step of [...steps].reverse()) {
+  for (const [index, step] of [...steps].reverse()) {
     try {
       undo(step);
+      appendFileSync(journal, `${JSON.stringify({ undone: index })}\n`);
     } catch {
       complete = false;
     }
