@@ -1,0 +1,109 @@
+import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { journalOf, recover } from '../../../src/pip/place/undo.ts';
+import { scene, write } from './support.ts';
+
+/** Changes a target in every way there is. */
+function changed() {
+  const state = scene({ 'old/a': '1', 'old/b': '2', gone: '3' });
+  const before = state.tree();
+  const { undo, target } = state;
+  undo.setAside(join(target, 'gone'));
+  undo.setAside(join(target, 'old'));
+  undo.makeDirectory(join(target, 'deep/er/new'));
+  undo.creates(join(target, 'deep/er/new/file'));
+  write(target, { 'deep/er/new/file': '4' });
+  undo.creates(join(target, 'tree'));
+  write(target, { 'tree/x/y': '5' });
+  return { ...state, before };
+}
+
+it('takes all back, in reverse', () => {
+  const { undo, tree, before } = changed();
+  expect(tree()).not.toEqual(before);
+  expect(undo.rollback()).toBe(true);
+  expect(tree()).toEqual(before);
+  expect(undo.rollback()).toBe(true);
+  expect(tree()).toEqual(before);
+});
+
+it('another process takes all back, from the journal', () => {
+  const { workshop, tree, before } = changed();
+  expect(recover(workshop)).toBe(true);
+  expect(tree()).toEqual(before);
+  expect(recover(workshop)).toBe(true);
+  expect(tree()).toEqual(before);
+});
+
+it('what was noted and not yet done is no obstacle', () => {
+  const { undo, target, workshop, tree } = scene({ keep: '1' });
+  const before = tree();
+  undo.creates(join(target, 'never'));
+  appendFileSync(journalOf(workshop), `${JSON.stringify({ directory: join(target, 'never-made') })}\n`);
+  appendFileSync(journalOf(workshop), `${JSON.stringify({ aside: join(target, 'keep'), stored: join(workshop, 'attic/0') })}\n`);
+  expect(recover(workshop)).toBe(true);
+  expect(tree()).toEqual(before);
+});
+
+it('a last line that was cut off is of a change that was not made', () => {
+  const { workshop, tree, before } = changed();
+  const journal = journalOf(workshop);
+  appendFileSync(journal, '{"create":"/nowhere');
+  expect(recover(workshop)).toBe(true);
+  expect(tree()).toEqual(before);
+  truncateSync(journal);
+  expect(recover(workshop)).toBe(true);
+});
+
+it('what follows a damaged line was not written, and what comes before it is taken back', () => {
+  const { workshop, tree, target } = scene({});
+  appendFileSync(journalOf(workshop), `${JSON.stringify({ create: join(target, 'a') })}\n\0\0\0\n${JSON.stringify({ create: target })}\n`);
+  write(target, { a: '1', b: '2' });
+  expect(recover(workshop)).toBe(true);
+  expect(Object.keys(tree())).toEqual(['b']);
+});
+
+it('is not taken back twice: what was set aside is back where its successor was', () => {
+  const { undo, target, workshop, tree } = scene({ a: 'old' });
+  const before = tree();
+  undo.setAside(join(target, 'a'));
+  undo.creates(join(target, 'a'));
+  write(target, { a: 'new' });
+  for (let round = 0; round < 3; round++) {
+    expect(recover(workshop)).toBe(true);
+    expect(tree()).toEqual(before);
+  }
+});
+
+it('leaves a directory that others have put something into', () => {
+  const { undo, target, before, tree } = changed();
+  write(target, { 'deep/theirs': '' });
+  expect(undo.rollback()).toBe(true);
+  const { deep, 'deep/theirs': theirs, ...rest } = tree();
+  expect(rest).toEqual(before);
+  expect([deep, theirs]).toEqual([expect.stringMatching(/^directory/), expect.stringMatching(/^file/)]);
+});
+
+it('what cannot be brought back is said, and the rest is', () => {
+  const { undo, target, workshop, tree } = changed();
+  writeFileSync(join(target, 'old'), 'somebody was here');
+  expect(undo.rollback()).toBe(false);
+  expect(Object.keys(tree())).toEqual(['gone', 'old']);
+  expect(readdirSync(join(workshop, 'attic'))).toEqual(['1']);
+});
+
+it('brings things back to a place that is gone meanwhile', () => {
+  const { undo, target } = scene({ 'a/b/c': '1' });
+  undo.setAside(join(target, 'a/b/c'));
+  renameSync(join(target, 'a'), join(target, 'moved'));
+  expect(undo.rollback()).toBe(true);
+  expect(existsSync(join(target, 'a/b/c'))).toBe(true);
+});
+
+it('makes directories with the mode that was asked for', () => {
+  const { undo, target } = scene({});
+  mkdirSync(join(target, 'there'), { mode: 0o700 });
+  undo.makeDirectory(join(target, 'there/new'));
+  expect(['there', 'there/new'].map((path) => (statSync(join(target, path)).mode & 0o777).toString(8))).toEqual(['700', '755']);
+});
