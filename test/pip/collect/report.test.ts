@@ -1,0 +1,56 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { parseReport, readReport } from '../../../src/pip/collect/report.ts';
+import { tempDir } from '../../cache/support.ts';
+
+const HASH = 'a'.repeat(64);
+const item = (change: object = {}, download: object = {}): object => ({
+  download_info: { url: 'https://files.example/a/ash-1.0-py3-none-any.whl', archive_info: { hash: `sha256=${HASH}`, hashes: { sha256: HASH } }, ...download },
+  is_direct: false,
+  is_yanked: false,
+  requested: true,
+  metadata: { metadata_version: '2.1', name: 'Ash', version: '1.0' },
+  ...change,
+});
+const report = (...install: object[]): string => JSON.stringify({ version: '1', pip_version: '24.0', install, environment: {} });
+const WHEEL = { name: 'Ash', version: '1.0', archive: { filename: 'ash-1.0-py3-none-any.whl', sha256: HASH }, isWheel: true };
+
+it.each([
+  ['a wheel', item(), [WHEEL]],
+  ['an sdist', item({}, { url: 'https://files.example/ash-1.0.tar.gz#sha256=x' }), [{ ...WHEEL, archive: { filename: 'ash-1.0.tar.gz', sha256: HASH }, isWheel: false }]],
+  ['an escaped name', item({}, { url: 'http://h:1/ash-1.0%2Bcpu-py3-none-any.whl?x=/y' }), [{ ...WHEEL, archive: { filename: 'ash-1.0+cpu-py3-none-any.whl', sha256: HASH } }]],
+  ['the hash of an older pip', item({}, { archive_info: { hash: `sha256=${HASH}` } }), [WHEEL]],
+  ['a URL of its own', item({ is_direct: true }), []],
+  ['a yanked release', item({ is_yanked: true }), []],
+  ['a checkout', item({}, { url: 'https://h/x.git', vcs_info: { vcs: 'git' }, archive_info: undefined }), []],
+  ['a directory', item({}, { url: 'file:///x', dir_info: {}, archive_info: undefined }), []],
+  ['a file', item({}, { url: 'file:///wheels/ash-1.0-py3-none-any.whl' }), []],
+  ['a credential', item({}, { url: 'https://user:secret@h/ash-1.0-py3-none-any.whl' }), []],
+  ['a user', item({}, { url: 'https://user@h/ash-1.0-py3-none-any.whl' }), []],
+  ['another hash', item({}, { archive_info: { hash: `md5=${HASH}`, hashes: { md5: HASH } } }), []],
+  ['no hash', item({}, { archive_info: {} }), []],
+  ['no name', item({ metadata: { version: '1' } }), []],
+  ['no URL', item({}, { url: 'nonsense' }), []],
+  ['nothing at all', {}, []],
+])('of %s', (_what, install, cachable) => {
+  expect(parseReport(report(install))).toMatchObject({ cachable, every: [expect.anything()] });
+});
+
+it('names all that was to be installed, also what is not to be cached', () => {
+  expect(parseReport(report(item(), item({ is_direct: true, metadata: { name: 'b', version: '2' } })))?.every).toEqual([
+    { name: 'Ash', version: '1.0' },
+    { name: 'b', version: '2' },
+  ]);
+});
+
+it.each(['', '{', 'null', '{}', '{"version":"2","install":[]}', '{"version":"1"}', '{"version":"1","install":7}'])('%j is none', (text) => {
+  const path = join(tempDir(), 'report.json');
+  writeFileSync(path, text);
+  expect(readReport(path)).toBeUndefined();
+});
+
+it('one that was never written is none', () => {
+  expect(readReport(join(tempDir(), 'none.json'))).toBeUndefined();
+  expect(readReport(undefined)).toBeUndefined();
+});
