@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { tryClaim, type Claim } from '../../cache/claim.ts';
 import { PkgCacheError } from '../../errors.ts';
 import type { MarkerEnvironment } from '../recognise/markers.ts';
 import probe from './probe.py';
@@ -72,7 +73,8 @@ function ask(executable: string, [code, ...args]: [string, ...string[]]): unknow
     // `-B`: asking must leave nothing behind. A site hook may print as well, hence the mark.
     const output = execFileSync(executable, ['-I', '-B', '-c', code, ...args], {
       encoding: 'utf8',
-      timeout: 10_000,
+      // On a machine that is busy with other things, importing pip takes many times its usual second.
+      timeout: 30_000,
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const line = output.split('\n').find((text) => text.startsWith(MARK));
@@ -83,24 +85,57 @@ function ask(executable: string, [code, ...args]: [string, ...string[]]): unknow
   }
 }
 
+/** How long to wait for the answer that another process is asking for, in milliseconds. */
+const PATIENCE = 20_000;
+
 /**
- * Remembers an answer in `file` as long as `stamp` is the same. A file that cannot be read or written only costs the time of asking.
+ * Remembers an answer in `file` as long as `stamp` is the same. Many installs that start at once ask once: one of them does, the others
+ * wait for its answer. A file that cannot be read or written only costs the time of asking.
  */
 export function remembered<T>(file: string, stamp: string, ask: () => T): T {
+  const known = read(file, stamp);
+  if (known) return known.answer as T;
+  const claim = waitForTurn(`${file}.claim`, file, stamp);
   try {
-    const known = JSON.parse(readFileSync(file, 'utf8')) as { stamp: string; answer: T };
-    if (known.stamp === stamp) return known.answer;
-  } catch {
-    // Never asked, or half-written.
+    const meanwhile = read(file, stamp);
+    if (meanwhile) return meanwhile.answer as T;
+    const answer = ask();
+    write(file, { stamp, answer });
+    return answer;
+  } finally {
+    claim?.release();
   }
-  const answer = ask();
+}
+
+/** Returns when it is our turn to ask, or an answer is there; undefined without a claim. */
+function waitForTurn(path: string, file: string, stamp: string): Claim | undefined {
+  for (const end = Date.now() + PATIENCE; Date.now() < end && !read(file, stamp); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)) {
+    try {
+      const claim = tryClaim(path);
+      if (claim) return claim;
+    } catch {
+      return undefined; // Nothing can be written here: everybody asks.
+    }
+  }
+  return undefined;
+}
+
+function read(file: string, stamp: string): { readonly answer: unknown } | undefined {
+  try {
+    const known = JSON.parse(readFileSync(file, 'utf8')) as { stamp: string; answer: unknown };
+    return known.stamp === stamp ? known : undefined;
+  } catch {
+    return undefined; // Never asked.
+  }
+}
+
+function write(file: string, content: unknown): void {
   try {
     mkdirSync(dirname(file), { recursive: true });
     const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, JSON.stringify({ stamp, answer }));
+    writeFileSync(draft, JSON.stringify(content));
     renameSync(draft, file);
   } catch {
     // A cache that cannot be written: ask again next time.
   }
-  return answer;
 }
