@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyTree, modesFor, type LinkMode, type Modes } from '../../cache/copy.ts';
 import { describe, type LocalCache } from '../../cache/local.ts';
@@ -12,7 +12,7 @@ import { adopt } from './adopt.ts';
 import { finishTree } from './tree.ts';
 import { exists, UndoLog } from './undo.ts';
 import { uninstall, type UninstallContext } from './uninstall.ts';
-import { openWorkshop } from './workshop.ts';
+import { openWorkshop, removeWorkshop } from './workshop.ts';
 
 /** One distribution to be placed. */
 export interface Placement {
@@ -89,7 +89,7 @@ export class Installation {
   /** Removes the workshop. The placed files stay. */
   close(): void {
     this.#undo.close();
-    rmSync(this.#workshop, { recursive: true, force: true });
+    removeWorkshop(this.#workshop);
   }
 
   /** An entry that turns out to be damaged is put aside, so that it is a miss from then on. */

@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, closeSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, rmdirSync } from 'node:fs';
+import { appendFileSync, chmodSync, closeSync, ftruncateSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** One change of the target, in the form in which it can be taken back. */
@@ -55,7 +55,9 @@ export class UndoLog {
     return takeBack([...this.#steps.splice(0).entries()], this.#journal);
   }
 
+  /** The changes stay: from here on there is nothing to be taken back, even if the workshop cannot be removed. */
   close(): void {
+    ftruncateSync(this.#journal);
     closeSync(this.#journal);
   }
 

@@ -33,8 +33,17 @@ export function recoverTarget(cache: LocalCache, target: string): void {
       if (!name.startsWith(`${PREFIX}${targetName(target)}-`)) continue;
       const workshop = join(parent, name);
       if (isUntouchedSince(workshop, target)) recover(workshop);
-      rmSync(workshop, { recursive: true, force: true });
+      removeWorkshop(workshop);
     }
+  }
+}
+
+/** Removes a workshop that nothing is to be taken back from any more. That it cannot be removed is no failure of an install. */
+export function removeWorkshop(workshop: string): void {
+  try {
+    rmSync(workshop, { recursive: true, force: true });
+  } catch {
+    // The next install into this target tries again, or the sweep of old workshops.
   }
 }
 

@@ -25,7 +25,6 @@ describe.each([['on one file system', undefined], ...(twoDisks ? [['across file 
     expect(tree()).toEqual(merged.tree());
     expect(undo.rollback()).toBe(true);
     expect(tree()).toEqual(before);
-    undo.close();
     expect(recover(workshop)).toBe(true);
     expect(tree()).toEqual(before);
   });

@@ -76,6 +76,18 @@ describe('recovering', () => {
     expect(existsSync(workshop)).toBe(false);
   });
 
+  it('does nothing to what was finished, even if its workshop is still there', () => {
+    const [cache, target] = [tempCache(), site()];
+    const workshop = openWorkshop(cache, target);
+    const undo = new UndoLog(workshop, 0o755);
+    undo.setAside(join(target, 'p/a'));
+    undo.close();
+    const after = treeOf(target);
+    recoverTarget(cache, target);
+    expect(treeOf(target)).toEqual(after);
+    expect(existsSync(workshop)).toBe(false);
+  });
+
   it('leaves the workshops of other targets alone', () => {
     const { cache, target, workshop } = interrupted();
     recoverTarget(cache, site());
