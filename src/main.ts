@@ -7,35 +7,37 @@ import { PkgCacheError } from './errors.ts';
 import { startBackground } from './fleet/background.ts';
 import { Spool, watch, type Job } from './fleet/spool.ts';
 import { mirror, runTool } from './passthrough.ts';
-import { EXEC, type Decision, type InstallContext, type Remote } from './pip/context.ts';
+import { EXEC, type Decision, type InstallContext, type Remote, type Role } from './pip/context.ts';
 import { install } from './pip/install.ts';
 
 /**
  * The app behind the shims. Called as
  *
  *     pip REAL ARG…            decides, and tells the shim by one line on fd 3 (see shims/pip)
+ *     pip-shielded REAL ARG…   the same, for a caller that has signals ignored: never `continue`
  *     pip-continue REAL ARG…   has taken the shim's place: does it all
  *     pkg-cache ARG…           the admin command
  *     background               empties the spool
  */
 async function main([mode = '', ...args]: readonly string[]): Promise<void> {
-  if (mode === 'pip') return await decide(args);
+  if (mode === 'pip') return await decide(args, 'aside');
+  if (mode === 'pip-shielded') return await decide(args, 'shielded');
   if (mode === 'pip-continue') return await takeOver(args);
   const { runCli } = await import('./cli/main.ts');
   process.exitCode = mode === 'background' ? await runCli(['background']) : await runCli(args);
 }
 
 /** Any failure of ours leaves the shim without an answer, or with `exec`: the real tool runs. */
-async function decide(args: readonly string[]): Promise<void> {
+async function decide(args: readonly string[], role: Role): Promise<void> {
   const parent = process.ppid;
-  const answer = await uninterrupted(args, false, () => process.ppid !== parent);
+  const answer = await uninterrupted(args, role, () => process.ppid !== parent);
   if (answer) tell(answer);
 }
 
 /** We are the shim now: what it would do with the answer is for us to do. */
 async function takeOver(args: readonly string[]): Promise<void> {
   const [tool = '', ...argv] = args;
-  const answer = await uninterrupted(args, true, () => false);
+  const answer = await uninterrupted(args, 'in charge', () => false);
   if (!answer) return;
   if (answer.kind === 'exit') return mirror(answer.outcome);
   const env = processEnv();
@@ -43,10 +45,10 @@ async function takeOver(args: readonly string[]): Promise<void> {
 }
 
 /** The decision; or undefined, and this process is about to end as whoever interrupted it wants. */
-async function uninterrupted(args: readonly string[], inCharge: boolean, isOrphan: () => boolean): Promise<Decision | undefined> {
-  const interruption = new Interruption(isOrphan);
+async function uninterrupted(args: readonly string[], role: Role, isOrphan: () => boolean): Promise<Decision | undefined> {
+  const interruption = new Interruption(isOrphan, role !== 'shielded');
   try {
-    return await decision(args, inCharge, interruption);
+    return await decision(args, role, interruption);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     interruption.release(); // else the signal would be noted once more instead of ending us
@@ -58,13 +60,13 @@ async function uninterrupted(args: readonly string[], inCharge: boolean, isOrpha
   }
 }
 
-async function decision([tool = '', ...argv]: readonly string[], inCharge: boolean, interruption: Interruption): Promise<Decision> {
+async function decision([tool = '', ...argv]: readonly string[], role: Role, interruption: Interruption): Promise<Decision> {
   const env = processEnv();
   const umask = process.umask(0o022); // what goes into the cache is for all users of this machine
   try {
     const settings = readSettings(env, configFile());
     if (settings.cacheDir === undefined) return EXEC;
-    return await install(installContext({ tool, argv, env, settings, cacheDir: settings.cacheDir, umask, inCharge, interruption }));
+    return await install(installContext({ tool, argv, env, settings, cacheDir: settings.cacheDir, umask, role, interruption }));
   } catch (error) {
     if (error instanceof Interrupted) throw error;
     complain(error);
@@ -81,11 +83,11 @@ interface Call {
   readonly settings: Settings;
   readonly cacheDir: string;
   readonly umask: number;
-  readonly inCharge: boolean;
+  readonly role: Role;
   readonly interruption: Interruption;
 }
 
-function installContext({ tool, argv, env, settings, cacheDir, umask, inCharge, interruption }: Call): InstallContext {
+function installContext({ tool, argv, env, settings, cacheDir, umask, role, interruption }: Call): InstallContext {
   const uid = process.getuid?.() ?? 0;
   assertTrustworthy(cacheDir, uid);
   mkdirSync(cacheDir, { recursive: true });
@@ -114,7 +116,7 @@ function installContext({ tool, argv, env, settings, cacheDir, umask, inCharge, 
     linkMode: settings.linkMode,
     readyCopies: settings.readyCopies,
     openRemote: () => openRemote(cache, settings, env),
-    inCharge,
+    role,
     checkpoint: () => interruption.check(),
     interruptible: (work) => interruption.race(work),
     print: (text) => writeAll(1, text),
@@ -125,7 +127,7 @@ function installContext({ tool, argv, env, settings, cacheDir, umask, inCharge, 
     },
     newReport: () => spool.newReport(),
     // The shim becomes the real tool; in charge, we end after it.
-    collectAfterwards: (details) => leave({ kind: 'collect', ecosystem: 'pip', after: watch(inCharge ? process.pid : process.ppid), details }),
+    collectAfterwards: (details) => leave({ kind: 'collect', ecosystem: 'pip', after: watch(role === 'in charge' ? process.pid : process.ppid), details }),
     prepareAgain: (ids) => {
       if (settings.linkMode === 'private') leave({ kind: 'prepare', ids, owner });
     },
@@ -148,12 +150,14 @@ const LOOK_EVERY_MS = 100;
 class Interruption {
   signal: NodeJS.Signals | undefined;
   readonly #isOrphan: () => boolean;
-  readonly #note = (signal: NodeJS.Signals): void => {
+  #note = (signal: NodeJS.Signals): void => {
     this.signal ??= signal;
   };
 
-  constructor(isOrphan: () => boolean) {
+  /** `heed`: signals are for us; otherwise they are ignored, as the caller had them. */
+  constructor(isOrphan: () => boolean, heed: boolean) {
     this.#isOrphan = isOrphan;
+    if (!heed) this.#note = () => undefined;
     for (const signal of STOP_SIGNALS) process.on(signal, this.#note);
   }
 

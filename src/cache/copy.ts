@@ -46,9 +46,10 @@ export function copyTree(request: CopyRequest): void {
   try {
     mkdirSync(to, { recursive: true });
     for (const file of files) {
-      const target = join(to, file.path);
-      makeDirectory(dirname(target), to, made, modes.directory);
-      copy(join(from, file.path), target, file);
+      // The paths of a list are in normal form; join() would look for that again, 50,000 times.
+      const target = `${to}/${file.path}`;
+      makeDirectory(target.slice(0, target.lastIndexOf('/')), to, made, modes.directory);
+      copy(`${from}/${file.path}`, target, file);
     }
   } catch (error) {
     rmSync(to, { recursive: true, force: true });

@@ -36,7 +36,7 @@ interface Owner {
 /**
  * The worker's local cache.
  *
- *     <root>/v1/entries/<2 hex>/<id>/{entry.json, files.json, tree/…}   immutable; appears by one rename
+ *     <root>/v1/entries/<2 hex>/<id>/{entry.json, entry.sha256, files.json, tree/…}   immutable; appears by one rename
  *     <root>/v1/staging/<id>.<random>/{owner.json, entry/…}             private to the process that makes it
  *     <root>/v1/stalled/<id>.<random>/                                  failed a check; never served
  *     <root>/v1/{ready,spool,claims,state}/…                            see ready.ts, fleet/spool.ts, claim.ts
@@ -66,7 +66,9 @@ export class LocalCache {
   byId<Meta>(id: string): LocalEntry<Meta> | undefined {
     const dir = this.entryDir(id);
     try {
-      const entry = JSON.parse(readFileSync(join(dir, 'entry.json'), 'utf8')) as Entry<Meta>;
+      const manifest = readFileSync(join(dir, 'entry.json'), 'utf8');
+      if (sha256(manifest) !== readFileSync(join(dir, 'entry.sha256'), 'utf8')) return undefined;
+      const entry = JSON.parse(manifest) as Entry<Meta>;
       if (entry.layout !== LAYOUT || entryId(entry.key) !== id) return undefined;
       return { id, dir, entry };
     } catch {
@@ -190,9 +192,11 @@ export class Staging {
   /** As `publish`, for an entry whose manifest exists already (pulled from a store). */
   publishEntry<Meta>(entry: Entry<Meta>, filesJson: string): LocalEntry<Meta> {
     writeFileSync(join(this.dir, 'files.json'), filesJson);
-    writeFileSync(join(this.dir, 'entry.json'), JSON.stringify(entry));
+    const manifest = JSON.stringify(entry);
+    writeFileSync(join(this.dir, 'entry.json'), manifest);
+    writeFileSync(join(this.dir, 'entry.sha256'), sha256(manifest));
     for (const path of [this.dir, this.tree]) chmodSync(path, 0o755);
-    for (const name of ['files.json', 'entry.json']) chmodSync(join(this.dir, name), 0o644);
+    for (const name of ['files.json', 'entry.json', 'entry.sha256']) chmodSync(join(this.dir, name), 0o644);
     const target = this.#cache.entryDir(this.#id);
     mkdirSync(join(target, '..'), { recursive: true });
     try {

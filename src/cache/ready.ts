@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { PkgCacheError } from '../errors.ts';
@@ -26,17 +26,21 @@ export class ReadyCopies {
     this.#modes = modesFor(owner.umask);
   }
 
-  /** Moves one ready copy of the entry to `destination` (same file system, must not exist). False when there is none. */
-  take(id: string, destination: string): boolean {
-    const shelf = this.#shelf(id);
+  /**
+   * Moves one ready copy of the entry to `destination` (same file system, must not exist). False when there is none. A copy from which
+   * something was taken away since it was made (a clean-up by age, a machine that lost power) is thrown away.
+   */
+  take(local: LocalEntry, destination: string): boolean {
+    const shelf = this.#shelf(local.id);
     for (const name of listDir(shelf)) {
       if (name.startsWith('.')) continue;
       try {
         renameSync(join(shelf, name), destination);
-        return true;
       } catch {
-        // Another install was faster; try the next.
+        continue; // Another install was faster; try the next.
       }
+      if (isWhole(destination, this.#cache.files(local))) return true;
+      rmSync(destination, { recursive: true, force: true });
     }
     return false;
   }
@@ -81,6 +85,11 @@ function hasRoomFor(path: string, bytes: number): boolean {
   const { bavail, blocks, bsize } = statfsSync(path);
   const floor = Math.max((blocks * bsize) / 10, 1 << 30);
   return bavail * bsize - bytes > floor;
+}
+
+function isWhole(root: string, files: readonly EntryFile[]): boolean {
+  // Paths of entries are in normal form already.
+  return files.every((file) => lstatSync(`${root}/${file.path}`, { throwIfNoEntry: false })?.size === file.size);
 }
 
 function verifyTree(root: string, files: readonly EntryFile[]): void {

@@ -4,6 +4,7 @@ import type { InstallContext } from './context.ts';
 import type { PipManifest } from './entry.ts';
 import { displayPath, scriptsNotOnPath, type Output } from './output.ts';
 import type { Placement } from './place/place.ts';
+import { evaluateMarker, formatMarker } from './recognise/markers.ts';
 import { normalName } from './recognise/names.ts';
 import { generateScripts } from './scripts.ts';
 import type { Understood } from './understand.ts';
@@ -12,6 +13,14 @@ import type { Understood } from './understand.ts';
 export type SourceOf = (entry: PipManifest) => 'cached' | 'store';
 
 type Served = Placement & { readonly wanted: Wanted };
+
+/** pip's lines for requirements whose marker does not hold here. */
+export function announceIgnored(output: Output, { request, python }: Understood): void {
+  for (const { rawName, marker } of request.requirements) {
+    if (!marker || evaluateMarker(marker, python.markers, [])) continue;
+    output.info(`Ignoring ${rawName}: markers '${formatMarker(marker)}' don't match your environment`);
+  }
+}
 
 /** pip's lines for what is installed already. */
 export function announceSatisfied(output: Output, { wanted, satisfied }: Closure, cwd: string): void {

@@ -17,6 +17,12 @@ export interface Remote {
   close(): void;
 }
 
+/**
+ * `in charge`: this process is the one that the caller waits for and sends signals to. `aside`: it may become that. `shielded`: it may not,
+ * because the caller has signals ignored, which only the real tool in its place would go on doing.
+ */
+export type Role = 'in charge' | 'aside' | 'shielded';
+
 /** How a real tool ended. */
 export type Outcome = { readonly code: number } | { readonly signal: NodeJS.Signals };
 
@@ -38,8 +44,7 @@ export interface InstallContext {
   /** Undefined without a store. */
   readonly openRemote: () => Promise<Remote | undefined>;
 
-  /** Whether this process is the one that the caller waits for and sends signals to. */
-  readonly inCharge: boolean;
+  readonly role: Role;
   /** Throws when the caller is gone or wants us to stop. */
   readonly checkpoint: () => void;
   /** Waits for something that takes long; rejects as `checkpoint` throws. */

@@ -14,7 +14,7 @@ import { installationOrder } from './order.ts';
 import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
 import { recoverTarget } from './place/workshop.ts';
-import { announceEnd, announceHits, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
+import { announceEnd, announceHits, announceIgnored, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
 import { whyNotServed } from './refusals.ts';
 import { collectDetails, understand, type Understood } from './understand.ts';
 
@@ -141,7 +141,7 @@ class Attempt {
       explainMisses(this.#output, closure, this.#sourceOf);
       return observe(this.#context, this.#understood, 'part of the set is not cached');
     }
-    if (!this.#context.inCharge) return { kind: 'continue' };
+    if (this.#context.role === 'aside') return { kind: 'continue' };
     explainMisses(this.#output, closure, this.#sourceOf);
     return await this.#serveAndRunPip(closure, installed);
   }
@@ -193,7 +193,7 @@ class Attempt {
     try {
       const complete = await this.#findRemotely(remote, closure, installed);
       const wanted = [...complete.entries.values()].filter((entry) => !this.#local.has(entryId(entry.key)));
-      if (!this.#context.inCharge && this.#isLong(complete, wanted)) throw new NeedsCharge();
+      if (this.#context.role === 'aside' && this.#isLong(complete, wanted)) throw new NeedsCharge();
       for (const [id, local] of await this.#context.interruptible(remote.pull(wanted.map((entry) => entryId(entry.key))))) {
         this.#local.set(id, local as PipEntry);
         this.#pulled.add(id);
@@ -202,7 +202,7 @@ class Attempt {
       this.#remote.clear();
       const closed = this.#close(installed);
       // What could not be pulled the process in charge tries once more, before it leaves it to pip.
-      if (!this.#context.inCharge && closed.missing.length > 0 && this.#canMix(closed)) throw new NeedsCharge();
+      if (this.#context.role === 'aside' && closed.missing.length > 0 && this.#canMix(closed)) throw new NeedsCharge();
       return closed;
     } catch (error) {
       passedOn = error instanceof NeedsCharge;
@@ -257,7 +257,7 @@ class Attempt {
   #canMix(closure: Closure): boolean {
     const { destination, request } = this.#understood;
     const useful = [...closure.entries.keys()].some((name) => name !== 'pip');
-    return useful && (destination.kind === 'environment' || destination.kind === 'user') && request.root === undefined;
+    return useful && this.#context.role !== 'shielded' && (destination.kind === 'environment' || destination.kind === 'user') && request.root === undefined;
   }
 
   readonly #sourceOf = (entry: PipManifest): 'cached' | 'store' => (this.#pulled.has(entryId(entry.key)) ? 'store' : 'cached');
@@ -301,6 +301,7 @@ class Attempt {
   #serve(closure: Closure, installed: InstalledView): Decision {
     const placements = this.#placements(closure, installed);
     const installation = placements.length > 0 ? this.#place(placements) : undefined;
+    announceIgnored(this.#output, this.#understood);
     announceSatisfied(this.#output, closure, this.#context.cwd);
     announceHits(this.#output, closure, placements, this.#sourceOf);
     announceReplaced(this.#output, placements);

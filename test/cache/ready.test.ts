@@ -17,29 +17,29 @@ function shelf(owner = OWNER) {
 it('is made once, and used up by the first who takes it', () => {
   const { cache, local, ready, directory } = shelf();
   const to = cache.path('placing');
-  expect(ready.take(local.id, to)).toBe(false);
+  expect(ready.take(local, to)).toBe(false);
   expect(ready.prepare(local)).toBe(true);
   expect(ready.prepare(local)).toBe(true);
   expect(readdirSync(directory)).toHaveLength(1);
-  expect(ready.take(local.id, to)).toBe(true);
+  expect(ready.take(local, to)).toBe(true);
   expect(readFileSync(join(to, 'lib/a.py'), 'utf8')).toBe('a = 1\n');
-  expect(ready.take(local.id, `${to}-2`)).toBe(false);
+  expect(ready.take(local, `${to}-2`)).toBe(false);
 });
 
 it('is for one owner and umask', () => {
   const { cache, local, ready } = shelf({ ...OWNER, umask: 0o077 });
   ready.prepare(local);
-  for (const other of [OWNER, { ...OWNER, umask: 0o077, gid: 77 }]) expect(new ReadyCopies(cache, other).take(local.id, cache.path('placing'))).toBe(false);
-  expect(ready.take(local.id, cache.path('placing'))).toBe(true);
+  for (const other of [OWNER, { ...OWNER, umask: 0o077, gid: 77 }]) expect(new ReadyCopies(cache, other).take(local, cache.path('placing'))).toBe(false);
+  expect(ready.take(local, cache.path('placing'))).toBe(true);
   expect(statSync(cache.path('placing', 'empty')).mode & 0o777).toBe(0o600);
 });
 
 it('half a copy is not taken', () => {
   const { local, ready, directory, cache } = shelf();
   mkdirSync(join(directory, '.half.1'), { recursive: true });
-  expect(ready.take(local.id, cache.path('placing'))).toBe(false);
+  expect(ready.take(local, cache.path('placing'))).toBe(false);
   expect(ready.prepare(local)).toBe(true);
-  expect(ready.take(local.id, cache.path('placing'))).toBe(true);
+  expect(ready.take(local, cache.path('placing'))).toBe(true);
 });
 
 it('is verified: an entry whose bytes have changed gives none', () => {
@@ -53,6 +53,6 @@ it('cannot be taken over to another place if that is taken', () => {
   const { local, ready, cache } = shelf();
   ready.prepare(local);
   mkdirSync(cache.path('placing', 'sub'), { recursive: true });
-  expect(ready.take(local.id, cache.path('placing'))).toBe(false);
-  expect(ready.take(local.id, cache.path('other'))).toBe(true);
+  expect(ready.take(local, cache.path('placing'))).toBe(false);
+  expect(ready.take(local, cache.path('other'))).toBe(true);
 });

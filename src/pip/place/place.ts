@@ -94,9 +94,9 @@ export class Installation {
 
   /** An entry that turns out to be damaged is put aside, so that it is a miss from then on. */
   #copy({ entry }: Placement, source: string): void {
-    if (this.#context.ready?.take(entry.id, source)) return;
-    const { cache, linkMode } = this.#context;
+    const { cache, linkMode, ready } = this.#context;
     try {
+      if (ready?.take(entry, source)) return;
       copyTree({ from: join(entry.dir, 'tree'), to: source, files: cache.files(entry), mode: linkMode, modes: this.#modes });
     } catch (error) {
       if (!isDamage(error)) throw error;

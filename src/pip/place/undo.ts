@@ -1,5 +1,6 @@
-import { appendFileSync, chmodSync, closeSync, ftruncateSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, rmdirSync } from 'node:fs';
+import { appendFileSync, chmodSync, closeSync, cpSync, ftruncateSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { systemCode } from '../../errors.ts';
 
 /** One change of the target, in the form in which it can be taken back. */
 type Step =
@@ -47,7 +48,7 @@ export class UndoLog {
     mkdirSync(this.#attic, { recursive: true });
     const stored = join(this.#attic, String(this.#stored++));
     this.#note({ aside: path, stored });
-    renameSync(path, stored);
+    moveAcross(path, stored);
   }
 
   /** Takes everything back, and says whether that worked; what cannot be undone is left, the workshop with it. */
@@ -118,10 +119,24 @@ function takeBack(steps: readonly (readonly [number, Step])[], journal: number):
 function undo(step: Step): void {
   if ('create' in step) return rmSync(step.create, { recursive: true, force: true });
   if ('directory' in step) return removeIfEmpty(step.directory);
-  // Noted, but killed before it was moved.
-  if (!exists(step.stored)) return;
+  // Noted, but killed before it was moved, or while it was.
+  if (!exists(step.stored) || exists(step.aside)) return;
   mkdirSync(dirname(step.aside), { recursive: true });
-  renameSync(step.stored, step.aside);
+  moveAcross(step.stored, step.aside);
+}
+
+/**
+ * Renames, or does what amounts to it where that is not possible (a bind mount, a directory in a lower layer of overlayfs). Only files
+ * and directories without files are ever set aside.
+ */
+function moveAcross(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error;
+    cpSync(from, to, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    rmSync(from, { recursive: true, force: true });
+  }
 }
 
 /** Whether something is at `path`, a dangling link included. */

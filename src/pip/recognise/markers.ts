@@ -89,6 +89,17 @@ function readOperand(scanner: Scanner): Operand {
   return { value: quoted.slice(1, -1) };
 }
 
+/** A marker as pip prints it: double quotes, parentheses only where `or` stands below `and` (packaging, `str(Marker)`). */
+export function formatMarker(marker: Marker): string {
+  if ('any' in marker) return marker.any.map(formatMarker).join(' or ');
+  if ('all' in marker) return marker.all.map((part) => ('any' in part ? `(${formatMarker(part)})` : formatMarker(part))).join(' and ');
+  return `${formatOperand(marker.left)} ${marker.operator} ${formatOperand(marker.right)}`;
+}
+
+function formatOperand(operand: Operand): string {
+  return 'variable' in operand ? operand.variable : `"${operand.value}"`;
+}
+
 function variableOf(name: string): Variable {
   const dotless = name.replace('.', '_');
   return (dotless === 'python_implementation' ? 'platform_python_implementation' : dotless) as Variable;
