@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { vi } from 'vitest';
 import { startIndex, type PackageIndex } from '../../support/index-server.ts';
 import { installPkgCache } from '../../support/install.ts';
 import { anyPython } from '../../support/pythons.ts';
@@ -12,6 +13,9 @@ import { sandbox, type Sandbox } from '../../support/sandbox.ts';
 import { makeVenv, type Venv } from '../../support/venv.ts';
 import { makeWheel, type BuiltArchive, type WheelSpec } from '../../support/wheel.ts';
 import { Worker } from './worker.ts';
+
+// Each test runs several real pips, which a busy machine makes wait.
+vi.setConfig({ testTimeout: 180_000 });
 
 /** An index, perhaps an S3 server, and as many workers and environments as a test asks for. */
 export interface World {
