@@ -119,8 +119,10 @@ function takeBack(steps: readonly (readonly [number, Step])[], journal: number):
 function undo(step: Step): void {
   if ('create' in step) return rmSync(step.create, { recursive: true, force: true });
   if ('directory' in step) return removeIfEmpty(step.directory);
-  // Noted, but killed before it was moved, or while it was.
-  if (!exists(step.stored) || exists(step.aside)) return;
+  // Noted, but killed before it was moved.
+  if (!exists(step.stored)) return;
+  // Killed while it was being copied, or somebody has put something there: what is there stays, and so does what was stored.
+  if (exists(step.aside)) throw new Error(`${step.aside} is there already`);
   mkdirSync(dirname(step.aside), { recursive: true });
   moveAcross(step.stored, step.aside);
 }
