@@ -103,5 +103,14 @@ export function collectDetails(understood: Understood, report: string): CollectD
     cacheTag: python.facts.cacheTag,
     magic: python.facts.magic,
     buildOptions: request.buildOptions,
+    narrow: chosenNarrowly(request),
   };
+}
+
+/**
+ * `==1.0` takes 1.0+cpu if there is one (PEP 440, local versions), but what `===1.0` or `!=1.0+cpu` brought is 1.0 itself: to cache that
+ * for `==1.0` would be to guess.
+ */
+function chosenNarrowly({ requirements, constraints }: Request): string[] {
+  return [...requirements, ...constraints].filter(({ specifiers }) => /===|!=[^,]*\+/.test(specifiers)).map(({ name }) => name);
 }

@@ -153,6 +153,16 @@ describe('what', () => {
     const unhashed = ['install', '--require-hashes', 'more==1.0'];
     expect(await worker.pip(venv, unhashed)).toEqual(await world.realPip(venv, unhashed));
   });
+
+  it('does not take what `===` brought for what `==` would', async () => {
+    for (const version of ['1.0', '1.0+gpu']) world.wheel({ name: 'chip', version });
+    const other = world.worker();
+    const exactly = await world.venv();
+    await other.fill(exactly, ['chip===1.0', SET[1]!]);
+    expect(await other.cached()).toEqual(['lib==1.0']);
+    const { stdout } = await other.pip(await world.venv(), ['install', 'chip==1.0']);
+    expect(stdout).toContain('Successfully installed chip-1.0+gpu');
+  });
 });
 
 describe('how much is said', () => {

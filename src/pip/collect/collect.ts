@@ -38,6 +38,7 @@ export function* collect(cache: LocalCache, details: CollectDetails, willCreate:
 function collectOne(cache: LocalCache, details: CollectDetails, install: ReportedInstall, distInfo: string, willCreate: (id: string) => void): Collected {
   const what = `${install.name}==${install.version}`;
   if (!install.isWheel && details.buildOptions) return { outcome: 'skipped', what, why: 'it was built with options' };
+  if (details.narrow.includes(normalName(install.name))) return { outcome: 'skipped', what, why: 'the request left out other builds of this version' };
   const key = pipKey(normalName(install.name), install.version, install.isWheel ? details.platform : details.builtPlatform, details.origin);
   if (cache.lookup(key)) return { outcome: 'exists' };
   const claim = cache.claimEntry(key);

@@ -12,4 +12,6 @@ export interface CollectDetails {
   readonly magic: number;
   /** Build options were given: what pip built is not what others would get. */
   readonly buildOptions: boolean;
+  /** Normal names of those whose archive `==` alone need not find: see `chosenNarrowly` in understand.ts. */
+  readonly narrow: readonly string[];
 }
