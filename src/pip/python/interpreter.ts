@@ -85,21 +85,24 @@ function findOnPath(name: string, env: Env): string {
   throw unrecognised(`${name} is not on PATH`);
 }
 
+/** pip 26.3 has renamed its entry point. */
+const CALL = /^sys\.exit\((?:main|cli)\(\)\)$/;
+
 /** Lines of the scripts that distlib, pip, uv, conda and Debian make for pip's entry point. A wrapper, which may do anything, has others. */
 const SCRIPT_LINES = [
   /^(?:#.*|' ''')?$/,
   /^'''exec' .*$/,
   /^import (?:re|sys)(?:, ?(?:re|sys))?$/,
-  /^from pip\._internal(?:\.cli\.main)? import main$/,
+  /^from pip\._internal(?:\.cli\.main)? import (?:main|cli)$/,
   /^if __name__ == ["']__main__["']:$/,
   /^(?:el)?if sys\.argv\[0\]\.endswith\(["'][\w.-]*["']\):$/,
   /^sys\.argv\[0\] = (?:re\.sub\(r?["'][^"']*["'], ?["']{2}, ?sys\.argv\[0\]\)|sys\.argv\[0\](?:\.removesuffix\(["'][\w.-]*["']\)|\[:-\d+\]))$/,
-  /^sys\.exit\(main\(\)\)$/,
+  CALL,
 ];
 
 function isPipScript(script: string): boolean {
   const lines = script.split('\n').map((line) => line.trim());
-  return lines.includes('sys.exit(main())') && lines.every((line) => SCRIPT_LINES.some((pattern) => pattern.test(line)));
+  return lines.some((line) => CALL.test(line)) && lines.every((line) => SCRIPT_LINES.some((pattern) => pattern.test(line)));
 }
 
 function isPyenvShim(script: string): boolean {

@@ -31,6 +31,7 @@ const EXIT = '    sys.exit(main())';
 const scripts: readonly [string, readonly string[]][] = [
   ['distlib', ['# -*- coding: utf-8 -*-', 'import re', 'import sys', IMPORT, IF_MAIN, "    sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])", EXIT]],
   ['pip 25.2', ['# -*- coding: utf-8 -*-', 'import sys', IMPORT, IF_MAIN, "    sys.argv[0] = sys.argv[0].removesuffix('.exe')", EXIT]],
+  ['pip 26.3', ['import sys', 'from pip._internal.cli.main import cli', IF_MAIN, "    sys.argv[0] = sys.argv[0].removesuffix('.exe')", '    sys.exit(cli())']],
   ['uv', ['import sys', IMPORT, IF_MAIN, '    if sys.argv[0].endswith("-script.pyw"):', '        sys.argv[0] = sys.argv[0][:-11]', '    elif sys.argv[0].endswith(".exe"):', '        sys.argv[0] = sys.argv[0][:-4]', EXIT]],
 ];
 
