@@ -27,8 +27,8 @@ export class ReadyCopies {
   }
 
   /**
-   * Moves one ready copy of the entry to `destination` (same file system, must not exist). False when there is none. A copy from which
-   * something was taken away since it was made (a clean-up by age, a machine that lost power) is thrown away.
+   * Moves one ready copy of the entry to `destination` (same file system, must not exist). False when there is none. A copy that was
+   * changed since it was made (by a clean-up by age, a machine that lost power), as far as sizes and times tell, is thrown away.
    */
   take(local: LocalEntry, destination: string): boolean {
     const shelf = this.#shelf(local.id);
@@ -89,7 +89,10 @@ function hasRoomFor(path: string, bytes: number): boolean {
 
 function isWhole(root: string, files: readonly EntryFile[]): boolean {
   // Paths of entries are in normal form already.
-  return files.every((file) => lstatSync(`${root}/${file.path}`, { throwIfNoEntry: false })?.size === file.size);
+  return files.every(({ path, size, mtime }) => {
+    const stat = lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
+    return stat?.size === size && (mtime === undefined || Math.trunc(stat.mtimeMs / 1000) === mtime);
+  });
 }
 
 function verifyTree(root: string, files: readonly EntryFile[]): void {

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ReadyCopies, type Ownership } from '../../src/cache/ready.ts';
@@ -47,6 +47,21 @@ it('is verified: an entry whose bytes have changed gives none', () => {
   writeFileSync(join(local.dir, 'tree/lib/b.txt'), 'X');
   expect(codeOf(() => ready.prepare(local))).toBe('ENTRY_INVALID');
   expect(existsSync(directory) ? readdirSync(directory) : []).toEqual([]);
+});
+
+it.each<[string, (copy: string) => void]>([
+  ['a file that is gone', (copy) => rmSync(join(copy, 'lib/b.txt'))],
+  ['a file of another size', (copy) => truncateSync(join(copy, 'lib/b.txt'))],
+  ['a source of another time, which its bytecode does not fit', (copy) => utimesSync(join(copy, 'lib/a.py'), 1_600_000_001, 1_600_000_001)],
+])('is thrown away with %s, and the next is taken', (_what, change) => {
+  const { local, ready, directory, cache } = shelf();
+  ready.prepare(local);
+  const [name] = readdirSync(directory);
+  change(join(directory, name!));
+  expect(ready.take(local, cache.path('placing'))).toBe(false);
+  expect([existsSync(cache.path('placing')), readdirSync(directory)]).toEqual([false, []]);
+  ready.prepare(local);
+  expect(ready.take(local, cache.path('placing'))).toBe(true);
 });
 
 it('cannot be taken over to another place if that is taken', () => {
