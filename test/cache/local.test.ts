@@ -89,12 +89,26 @@ describe('a manifest that is', () => {
     ['of another layout', (local: LocalEntry) => change(local, { layout: 2 })],
     ['of another key', (local: LocalEntry) => change(local, { key: { ...KEY, version: '2' } })],
     ['without a key', (local: LocalEntry) => change(local, { key: undefined })],
+    ['right in form, and not the one that was published', (local: LocalEntry) => change(local, { meta: { other: true } })],
   ] as [string, (local: LocalEntry) => string][])('%s is a miss', (_what, text) => {
     const cache = tempCache();
     const local = published(cache);
     writeFileSync(join(local.dir, 'entry.json'), text(local));
     expect(cache.lookup(KEY)).toBeUndefined();
     expect(() => [...cache.list()]).not.toThrow();
+  });
+
+  it.each<[string, (entry: string) => void]>([
+    ['has another hash than was noted', (entry) => writeFileSync(join(entry, 'entry.json'), readFileSync(join(entry, 'entry.json'), 'utf8').replace('x.whl', 'y.whl'))],
+    ['has no hash', (entry) => rmSync(join(entry, 'entry.sha256'))],
+  ])('%s is thrown away by the next who has the entry', (_what, damage) => {
+    const cache = tempCache();
+    const local = published(cache);
+    damage(local.dir);
+    expect(cache.lookup(KEY)).toBeUndefined();
+    expect(published(cache).entry).toEqual(local.entry);
+    expect(cache.lookup(KEY)).toEqual(local);
+    expect([...cache.list()].map(({ status }) => status)).toEqual(['cached', 'stalled']);
   });
 
   it('right, but with another list of files, is not believed', () => {
