@@ -10,11 +10,11 @@ export const MEMORY = '/dev/shm';
 /** Whether there is a second file system to rename to. */
 export const twoDisks = statSync(MEMORY, { throwIfNoEntry: false })?.dev !== statSync(tmpdir()).dev && statSync(MEMORY, { throwIfNoEntry: false }) !== undefined;
 
-/** A target directory with files in it (path to text), a workshop beside it, and what is to be placed. */
-export function scene(there: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>> = {}, { parent = tmpdir() } = {}) {
+/** A target directory with files in it (path to text), a workshop, and what is to be placed; `parent` and `workshops` say where those two are. */
+export function scene(there: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>> = {}, { parent = tmpdir(), workshops = tmpdir() } = {}) {
   const root = temporary(tmpdir());
-  const [target, workshop] = ['target', 'workshop'].map((name) => join(root, name)) as [string, string];
-  const source = join(temporary(parent), 'source');
+  const target = join(root, 'target');
+  const [source, workshop] = [join(temporary(parent), 'source'), join(temporary(workshops), 'workshop')];
   for (const directory of [target, workshop, source]) mkdirSync(directory);
   write(target, there);
   write(source, wanted);

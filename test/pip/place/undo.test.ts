@@ -1,8 +1,8 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { journalOf, recover } from '../../../src/pip/place/undo.ts';
-import { scene, write } from './support.ts';
+import { MEMORY, scene, twoDisks, write } from './support.ts';
 
 /** Changes a target in every way there is. */
 function changed() {
@@ -106,4 +106,39 @@ it('makes directories with the mode that was asked for', () => {
   mkdirSync(join(target, 'there'), { mode: 0o700 });
   undo.makeDirectory(join(target, 'there/new'));
   expect(['there', 'there/new'].map((path) => (statSync(join(target, path)).mode & 0o777).toString(8))).toEqual(['700', '755']);
+});
+
+describe.skipIf(!twoDisks)('what cannot be renamed into the workshop (a bind mount, a lower layer of overlayfs) is copied', () => {
+  /** A target from which things of every kind were set aside on another file system. */
+  function moved() {
+    const state = scene({ 'p/a.py': '1', 'p/tool': '2' }, {}, { workshops: MEMORY });
+    const { target, undo } = state;
+    chmodSync(join(target, 'p/tool'), 0o750);
+    utimesSync(join(target, 'p/a.py'), 1_600_000_000, 1_600_000_000);
+    symlinkSync('nowhere', join(target, 'p/link'));
+    mkdirSync(join(target, 'empty/er'), { recursive: true, mode: 0o700 });
+    const before = state.tree();
+    for (const path of ['p/a.py', 'p/tool', 'p/link', 'empty']) undo.setAside(join(target, path));
+    return { ...state, before };
+  }
+
+  it.each<[string, (state: ReturnType<typeof moved>) => boolean]>([
+    ['by the process itself', ({ undo }) => undo.rollback()],
+    ['by the next', ({ workshop }) => recover(workshop)],
+  ])('and brought back %s', (_whom, takeBack) => {
+    const state = moved();
+    expect(Object.keys(state.tree())).toEqual(['p']);
+    expect(takeBack(state)).toBe(true);
+    expect(state.tree()).toEqual(state.before);
+    expect(statSync(join(state.target, 'p/a.py')).mtimeMs).toBe(1_600_000_000_000);
+    expect(readdirSync(join(state.workshop, 'attic'))).toEqual([]);
+  });
+
+  it('and stays aside where somebody has put something in its place', () => {
+    const { undo, target, workshop } = moved();
+    writeFileSync(join(target, 'p/tool'), 'theirs');
+    expect(undo.rollback()).toBe(false);
+    expect(lstatSync(join(target, 'p/tool')).size).toBe(6);
+    expect(readdirSync(join(workshop, 'attic'))).toEqual(['1']);
+  });
 });
