@@ -1,4 +1,4 @@
-import { dirname, normalize } from 'node:path';
+import { dirname, normalize, relative, resolve } from 'node:path';
 import type { Closure, Wanted } from './closure.ts';
 import type { InstallContext } from './context.ts';
 import type { PipManifest } from './entry.ts';
@@ -88,11 +88,12 @@ function announceSummary(output: Output, installed: readonly Installed[]): void 
   if (items.length > 0) output.info(`Successfully installed ${items.join(' ')}`);
 }
 
-function warnAboutScripts(output: Output, served: readonly Served[], { request, python, layoutOf }: Understood, context: InstallContext): void {
+function warnAboutScripts(output: Output, served: readonly Served[], understood: Understood, context: InstallContext): void {
+  const { request, python } = understood;
   if (request.noWarnScriptLocation || request.target !== undefined || request.prefix !== undefined) return;
-  const directory = layoutOf('').actual.scripts;
+  const directory = scriptsAsShown(understood, context.cwd);
   // pip does not warn where the interpreter itself is: an environment that is used without being activated.
-  if (directory === normalize(dirname(python.interpreter.executable))) return;
+  if (normalize(directory) === normalize(dirname(python.interpreter.executable))) return;
   const path = (context.env['PATH'] ?? '').split(':').map((entry) => normalize(entry).replace(/(?<=.)\/+$/, '')).join(':');
   const [major, minor] = python.facts.version;
   for (const { entry } of served) {
@@ -101,6 +102,13 @@ function warnAboutScripts(output: Output, served: readonly Served[], { request, 
     const warning = scriptsNotOnPath(names, directory, path);
     if (warning !== undefined) output.warning(warning, 2);
   }
+}
+
+/** pip puts `--root` in front as it was given, and a relative one stays so (pip/_internal/locations/base.py, change_root). */
+function scriptsAsShown({ request: { root }, layoutOf }: Understood, cwd: string): string {
+  const { scripts } = layoutOf('').actual;
+  if (root === undefined) return scripts;
+  return `${root}${root === '' || root.endsWith('/') ? '' : '/'}${relative(resolve(cwd, root), scripts)}`;
 }
 
 function warnRoot(output: Output, { request, python }: Understood, context: InstallContext): void {

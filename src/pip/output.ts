@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { normalize } from 'node:path';
 
 export interface OutputOptions {
   /** Number of `-v` minus number of `-q`. */
@@ -61,7 +62,7 @@ export function displayPath(path: string, cwd: string): string {
 
 /** pip's sentence about scripts in directories that are not on PATH, or undefined (wheel.py, message_about_scripts_not_on_PATH). */
 export function scriptsNotOnPath(scripts: readonly string[], directory: string, path: string): string | undefined {
-  if (scripts.length === 0 || path.split(':').includes(directory)) return undefined;
+  if (scripts.length === 0 || path.split(':').includes(normalize(directory))) return undefined;
   const sorted = [...scripts].sort();
   const last = sorted.pop() ?? '';
   const subject = sorted.length === 0 ? `script ${last} is` : `scripts ${sorted.join(', ')} and ${last} are`;

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { anyPython } from '../support/pythons.ts';
 import { makeSdist } from '../support/sdist.ts';
+import type { Outcome } from '../support/run.ts';
 import type { Venv } from '../support/venv.ts';
 import type { BuiltArchive } from '../support/wheel.ts';
 import { offline, served } from './support/offline.ts';
@@ -45,22 +46,28 @@ const write = (name: string, text: string): string => {
   return path;
 };
 
-type Command = (venv: Venv) => { args: readonly string[]; env?: Env };
+const made = (path: string): string => {
+  mkdirSync(path, { recursive: true });
+  return path;
+};
+
+type Command = (venv: Venv) => { args: readonly string[]; env?: Env; cwd?: string };
 
 /** Installs by both and expects that the shim needed no index. */
-async function expectSame(command: Command, names: readonly string[]): Promise<void> {
+async function expectSame(command: Command, names: readonly string[]): Promise<Outcome> {
   const venv = await world.venv();
-  const { args, env = {} } = command(venv);
+  const { args, env = {}, cwd = world.box.home } = command(venv);
   const { pip, shim, expected, actual } = await sideBySide(
     venv,
-    () => world.realPip(venv, args, { env }),
-    () => offline(world, () => worker.pip(venv, args, { env })),
+    () => world.realPip(venv, args, { env, cwd }),
+    () => offline(world, () => worker.pip(venv, args, { env, cwd })),
   );
   expect(pip).toMatchObject({ code: 0 });
   expect(shim).toMatchObject({ code: 0, stderr: pip.stderr });
   expect(served(shim.stdout).sort()).toEqual(names);
   expect(shim.stdout.split('\n').filter((line) => line.startsWith('Successfully'))).toEqual(pip.stdout.split('\n').filter((line) => line.startsWith('Successfully')));
   expect(actual).toEqual(expected);
+  return pip;
 }
 
 const both = ['lib==1.0', 'tool==1.0'];
@@ -70,8 +77,11 @@ describe('where to', () => {
     ['--target', ({ dir }) => ({ args: ['install', '--target', join(dir, 'there'), ...SET] })],
     ['--prefix', ({ dir }) => ({ args: ['install', `--prefix=${join(dir, 'there')}`, ...SET] })],
     ['--root', ({ dir }) => ({ args: ['install', '--root', join(dir, 'there'), ...SET] })],
+    ['--target that is there, and empty', ({ dir }) => ({ args: ['install', '--target', made(join(dir, 'there')), ...SET] })],
     ['PIP_TARGET', ({ dir }) => ({ args: ['install', ...SET], env: { PIP_TARGET: join(dir, 'there') } })],
-  ])('%s', async (_name, command) => await expectSame(command, both));
+  ])('%s', async (_name, command) => {
+    await expectSame(command, both);
+  });
 
   it('--python', async () => {
     const other = await world.venv();
@@ -103,6 +113,54 @@ describe('where to', () => {
   });
 });
 
+describe('--target is left to pip, all of it,', () => {
+  it.each<[string, readonly string[], (target: string) => void]>([
+    ['if something is there', SET, (target) => writeFileSync(join(made(target), 'notes.txt'), '')],
+    ['if the same is there', SET, (target) => writeFileSync(join(made(join(target, 'lib')), '__init__.py'), 'mine')],
+    ['if a part is not cached', ['more==1.0', 'lib==2.0'], () => undefined],
+  ])('%s', async (_why, set, prepare) => {
+    const venv = await world.venv();
+    const target = join(venv.dir, 'there');
+    prepare(target);
+    const args = ['install', '--target', target, ...set];
+    const { pip, shim, expected, actual } = await sideBySide(venv, () => world.realPip(venv, args), () => worker.pip(venv, args));
+    expect(pip.code).toBe(0);
+    expect({ code: shim.code, stderr: shim.stderr, served: served(shim.stdout) }).toEqual({ code: 0, stderr: pip.stderr, served: [] });
+    expect(actual).toEqual(expected);
+  });
+});
+
+describe('a warning about scripts that are not on PATH', () => {
+  it.each<[string, RegExp, (venv: Venv) => { root: string; env?: Env }]>([
+    ['a relative --root', /installed in 'there\/.*\/bin' which/, () => ({ root: 'there' })],
+    ['one that is not in normal form', /installed in '\.\/x\/\.\.\/there\/[^/].*\/bin' which/, ({ dir }) => (made(join(dir, 'x')), { root: './x/../there/' })],
+    ['a PATH with a tilde', /NOTE: The current PATH contains path\(s\) starting with `~`/, ({ bin }) => ({ root: 'there', env: { PATH: `${bin}:/usr/bin:/bin:~/bin` } })],
+    ['a PATH that has it, but for a relative --root', /installed in 'there\/.*\/bin' which/, ({ dir, bin }) => ({ root: 'there', env: { PATH: `${bin}:/usr/bin:/bin:${dir}/there${bin}` } })],
+    ['a PATH that has it', /^$/, ({ dir, bin }) => ({ root: `${dir}/there`, env: { PATH: `${bin}:/usr/bin:/bin:${dir}/there${bin}/` } })],
+  ])("is pip's: %s", async (_what, text, command) => {
+    const { stderr } = await expectSame((venv) => {
+      const { root, env = {} } = command(venv);
+      const PATH = env['PATH'];
+      return { args: ['install', '--root', root, ...SET], cwd: venv.dir, env: PATH === undefined ? {} : { PATH: `${worker.shims}:${PATH}` } };
+    }, both);
+    expect(stderr).toMatch(text);
+  });
+
+  it("is pip's: --user", async () => {
+    const base = { dir: made(join(world.root, 'user-scripts')), bin: dirname(anyPython().path) } as Venv;
+    const env = { PYTHONUSERBASE: `${base.dir}//.` };
+    const args = ['install', '--user', '--root-user-action=ignore', ...SET];
+    const { pip, shim } = await sideBySide(
+      base,
+      () => world.realPip(base, args, { env }),
+      () => offline(world, () => worker.pip(base, args, { env })),
+    );
+    expect(served(shim.stdout)).toHaveLength(2);
+    expect(pip.stderr).toContain(`The script tool is installed in '${base.dir}/bin' which is not on PATH.`);
+    expect(shim.stderr).toBe(pip.stderr);
+  });
+});
+
 describe('what', () => {
   it.each<[string, readonly string[], Command]>([
     ['--no-deps', ['tool==1.0'], () => ({ args: ['install', '--no-deps', 'tool==1.0'] })],
@@ -120,7 +178,9 @@ describe('what', () => {
     ['hashes', both, () => ({ args: ['install', '-r', write('hashed.txt', `tool==1.0 --hash=sha256:${tool.sha256}\nlib==1.0 --hash=sha256:${lib.sha256} --hash=sha256:${'0'.repeat(64)}\n`)] })],
     ['an empty PIP_FIND_LINKS', both, () => ({ args: ['install', ...SET], env: { PIP_FIND_LINKS: dirname(write('links/README', '')) } })],
     ['a config file', ['tool==1.0'], () => ({ args: ['install', 'tool==1.0'], env: { PIP_CONFIG_FILE: write('pip.conf', '[global]\nno-deps = no\n[install]\nno-deps = yes\n') } })],
-  ])('%s', async (_name, names, command) => await expectSame(command, names.map((name) => name).sort()));
+  ])('%s', async (_name, names, command) => {
+    await expectSame(command, [...names].sort());
+  });
 
   it("--no-compile, in the environment's own config file, has entries of its own", async () => {
     const withConfig = async (): Promise<Venv> => {
