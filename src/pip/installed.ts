@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { isUtf8 } from 'node:buffer';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseMetadata, type CoreMetadata } from './metadata.ts';
 import { normalName } from './recognise/names.ts';
@@ -61,19 +62,36 @@ export function readEggRequirements(dist: InstalledDistribution): string[] {
   return (section === -1 ? lines : lines.slice(0, section)).filter((line) => line !== '');
 }
 
-/** What pip could not finish or undo and moved aside: a name that begins with `~`. pip warns about it each time that it looks. */
+/**
+ * What a broken install has left, of which only pip knows what it makes of it: something that was moved aside (its name begins with `~`; pip
+ * warns about it each time that it looks), a `.dist-info` without METADATA (pip warns, or takes the directory's word), a project that is
+ * installed twice in one place (pip takes the one that the directory lists first).
+ */
 export function findLeftover(sitePaths: readonly string[]): string | undefined {
   for (const location of sitePaths) {
-    const found = listDir(location).find((name) => /^[~-].*\.(?:dist-info|egg-info)$/.test(name));
-    if (found !== undefined) return join(location, found);
+    const seen = new Set<string>();
+    for (const info of listDir(location)) {
+      const found = parseInfoName(info);
+      if (/^[~-].*\.(?:dist-info|egg-info)$/.test(info) || (found && seen.has(found.name))) return join(location, info);
+      if (info.endsWith('.dist-info') && isEmpty(join(location, info, 'METADATA'))) return join(location, info);
+      if (found) seen.add(found.name);
+    }
   }
   return undefined;
 }
 
-/** Whether pip could replace it the way we do: all its files are in RECORD, and it is not an editable install. */
+function isEmpty(path: string): boolean {
+  return (statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
+}
+
+/** Whether pip could replace it the way we do: all its files are in RECORD, by names that can be read, and it is not an editable install. */
 export function isReplaceable(dist: InstalledDistribution): boolean {
   const info = join(dist.location, dist.info);
-  return dist.recorded && ['RECORD', 'METADATA'].every((name) => existsSync(join(info, name))) && !existsSync(join(info, 'direct_url.json'));
+  return dist.recorded && ['RECORD', 'METADATA'].every((name) => isText(join(info, name))) && !existsSync(join(info, 'direct_url.json'));
+}
+
+function isText(path: string): boolean {
+  return existsSync(path) && isUtf8(readFileSync(path));
 }
 
 function listDir(path: string): string[] {

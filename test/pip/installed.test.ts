@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { findInstalled, isReplaceable, readInstalledMetadata } from '../../src/pip/installed.ts';
+import { findInstalled, findLeftover, isReplaceable, readInstalledMetadata } from '../../src/pip/installed.ts';
 import { tempDir } from '../cache/support.ts';
 
 /** A site directory with these names in it; `files` of the first. */
-function site(names: readonly string[], files: Readonly<Record<string, string>> = {}): string {
+function site(names: readonly string[], files: Readonly<Record<string, string | Uint8Array>> = {}): string {
   const dir = tempDir();
   for (const name of names) mkdirSync(join(dir, name));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, names[0]!, name), text);
@@ -40,10 +40,29 @@ it('metadata is read where there is some', () => {
 
 it.each([
   ['with RECORD and METADATA', 'a-1.dist-info', { RECORD: '', METADATA: '' }, true],
+  ['with names in RECORD that are not UTF-8', 'a-1.dist-info', { RECORD: Buffer.from('a/\xe9.txt,,\n', 'latin1'), METADATA: '' }, false],
   ['without RECORD', 'a-1.dist-info', { METADATA: '' }, false],
   ['without METADATA', 'a-1.dist-info', { RECORD: '' }, false],
   ['from a URL', 'a-1.dist-info', { RECORD: '', METADATA: '', 'direct_url.json': '{}' }, false],
   ['of old', 'a-1.egg-info', { RECORD: '' }, false],
-] as [string, string, Record<string, string>, boolean][])('one %s can be replaced: %s', (_what, info, files, replaceable) => {
+] as [string, string, Record<string, string | Uint8Array>, boolean][])('one %s can be replaced: %s', (_what, info, files, replaceable) => {
   expect(isReplaceable(findInstalled([site([info], files)]).get('a')!)).toBe(replaceable);
+});
+
+it.each([
+  ['one of each', ['a-1.dist-info', 'b-1.egg-info', 'c.egg-link'], undefined],
+  ['no METADATA', ['b-1.dist-info'], 'b-1.dist-info'],
+  ['no METADATA, and no version', ['b.dist-info'], 'b.dist-info'],
+  ['two versions of one project', ['Zope_X-2.egg-info', 'zope.x-1.egg-info'], 'zope.x-1.egg-info'],
+  ['two forms of one project', ['c-1.egg-info', 'c.egg-link'], 'c.egg-link'],
+])('a broken install shows by its left-overs: %s', (_what, names, leftover) => {
+  const location = site(['a-1.dist-info'], { METADATA: 'Name: a\n' });
+  for (const name of names) mkdirSync(join(location, name), { recursive: true });
+  const found = findLeftover(['/nowhere', location]);
+  expect(found).toBe(leftover === undefined ? undefined : join(location, leftover));
+});
+
+it('what is in two places is no left-over: the first counts', () => {
+  const files = { METADATA: 'Name: a\n' };
+  expect(findLeftover([site(['a-1.dist-info'], files), site(['a-2.dist-info'], files)])).toBeUndefined();
 });
