@@ -62,11 +62,13 @@ async function uninterrupted(args: readonly string[], role: Role, isOrphan: () =
 
 async function decision([tool = '', ...argv]: readonly string[], role: Role, interruption: Interruption): Promise<Decision> {
   const env = processEnv();
+  const cwd = currentDirectory();
+  if (cwd === undefined) return EXEC;
   const umask = process.umask(0o022); // what goes into the cache is for all users of this machine
   try {
     const settings = readSettings(env, configFile());
     if (settings.cacheDir === undefined) return EXEC;
-    return await install(installContext({ tool, argv, env, settings, cacheDir: settings.cacheDir, umask, role, interruption }));
+    return await install(installContext({ tool, argv, env, cwd, settings, cacheDir: settings.cacheDir, umask, role, interruption }));
   } catch (error) {
     if (error instanceof Interrupted) throw error;
     complain(error);
@@ -80,6 +82,7 @@ interface Call {
   readonly tool: string;
   readonly argv: readonly string[];
   readonly env: Env;
+  readonly cwd: string;
   readonly settings: Settings;
   readonly cacheDir: string;
   readonly umask: number;
@@ -87,7 +90,7 @@ interface Call {
   readonly interruption: Interruption;
 }
 
-function installContext({ tool, argv, env, settings, cacheDir, umask, role, interruption }: Call): InstallContext {
+function installContext({ tool, argv, env, cwd, settings, cacheDir, umask, role, interruption }: Call): InstallContext {
   const uid = process.getuid?.() ?? 0;
   assertTrustworthy(cacheDir, uid);
   mkdirSync(cacheDir, { recursive: true });
@@ -107,7 +110,7 @@ function installContext({ tool, argv, env, settings, cacheDir, umask, role, inte
     tool,
     argv,
     env,
-    cwd: process.cwd(),
+    cwd,
     home: homeDirectory(),
     platform: process.platform,
     owner,
@@ -132,6 +135,15 @@ function installContext({ tool, argv, env, settings, cacheDir, umask, role, inte
       if (settings.linkMode === 'private') leave({ kind: 'prepare', ids, owner });
     },
   };
+}
+
+/** Undefined where it is gone or cannot be reached: what that means is for the real tool to say. */
+function currentDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
 }
 
 async function openRemote(cache: LocalCache, settings: Settings, env: Env): Promise<Remote | undefined> {

@@ -184,3 +184,15 @@ describe('what a broken install has left', () => {
     expectLeftToPip(await byBoth(venv, ['install', ...set]));
   });
 });
+
+it.each([['install', 'ash==1'], ['install', '-v', 'ash==1'], ['install', '--target', 'there', 'ash==1']])('in a directory that is gone, only pip has something to say: %s %s', async (...args) => {
+  const venv = await world.venv();
+  const script = 'mkdir "$HOME/gone" && cd "$HOME/gone" && rmdir "$HOME/gone" && exec "$@"';
+  const inGone = async (pip: string, env: Env): Promise<Outcome> => {
+    const outcome = await run('sh', ['-c', script, 'sh', pip, ...args], { env, cwd: '/' });
+    // The shell that runs the shim may say so before it reads the first line.
+    return { ...outcome, stderr: outcome.stderr.replace(/^.*(?:getcwd|getting current directory|retrieving current directory).*\n/gm, '') };
+  };
+  const real = await inGone(join(venv.bin, 'pip'), worker.env);
+  expect(await inGone('pip', worker.environment(venv))).toEqual(real);
+});
