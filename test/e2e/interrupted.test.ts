@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFaultServer, type Fault } from '../support/fault-server.ts';
+import { tryClaim } from '../../src/cache/claim.ts';
+import { sha256 } from '../../src/hash.ts';
 import { startGate, type Gate } from './support/gate.ts';
 import { served, until } from './support/offline.ts';
 import { start } from './support/started.ts';
@@ -75,6 +78,51 @@ describe('while the store is waited for', () => {
     } finally {
       await store.stop();
     }
+  });
+});
+
+describe.skipIf(!existsSync('/proc/self/status'))('signals that the caller has ignored stay ignored', () => {
+  const callers: [string, readonly NodeJS.Signals[], string, readonly string[]][] = [
+    ['nohup', ['SIGHUP'], 'nohup', ['pip']],
+    ['a trap', ['SIGHUP', 'SIGINT'], 'sh', ['-c', "trap '' HUP INT; exec pip \"$@\"", 'sh']],
+  ];
+  /** To all processes of the command, as a terminal that goes away does. */
+  const send = (pid: number, signals: readonly NodeJS.Signals[]): void => signals.forEach((signal) => process.kill(-pid, signal));
+  /** Whether the app of a worker has begun to look after signals: SIGHUP is the lowest bit of those that it catches. */
+  const isListening = (pid: number): boolean => {
+    try {
+      const [command, status] = ['cmdline', 'status'].map((file) => readFileSync(`/proc/${pid}/${file}`, 'utf8')) as [string, string];
+      return command.includes('pip-shielded') && /^SigCgt:.*[13579bdf]$/m.test(status);
+    } catch {
+      return false; // it has ended meanwhile
+    }
+  };
+
+  it.each(callers)('by %s: while an install is served', async (_how, signals, command, args) => {
+    const worker = world.worker();
+    await worker.fill(await world.venv(), ['ash==2']);
+    const venv = await world.venv();
+    const claim = tryClaim(join(worker.cache, 'v1/claims', `env-${sha256(venv.sitePackages).slice(0, 32)}`))!;
+    const shim = start(command, [...args, 'install', 'ash==2'], worker.environment(venv));
+    await until(() => processesOf(worker.cache).some(isListening));
+    send(shim.pid, signals);
+    await sleep(500); // it hears of them while it waits for its turn
+    claim.release();
+    const { code, stdout } = await shim.ended;
+    expect({ code, served: served(stdout) }).toEqual({ code: 0, served: ['ash==2'] });
+    expect(existsSync(join(venv.sitePackages, 'ash/only_2.py'))).toBe(true);
+  });
+
+  it.each(callers)('by %s: while pip does its part, which is all of a set that is not all cached', async (_how, signals, command, args) => {
+    const worker = world.worker({ PIP_INDEX_URL: gate.url });
+    await worker.fill(await world.venv(), ['ash==2']);
+    const venv = await world.venv();
+    const shim = start(command, [...args, 'install', 'ash==2', 'slow==1'], worker.environment(venv));
+    await gate.knock();
+    expect(existsSync(join(venv.sitePackages, 'ash'))).toBe(false);
+    send(shim.pid, signals);
+    shim.kill('SIGTERM');
+    expect(await shim.ended).toMatchObject({ code: undefined, signal: 'SIGTERM' });
   });
 });
 
