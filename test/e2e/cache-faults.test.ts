@@ -53,6 +53,7 @@ describe('a cache that is damaged gives right results all the same', () => {
   /** Does something to the entry of `ash`. */
   const damages: [string, (entry: string) => void][] = [
     ['entry.json is garbage', (entry) => writeFileSync(join(entry, 'entry.json'), '{"layout":1')],
+    ['entry.json was altered', (entry) => writeFileSync(join(entry, 'entry.json'), readFileSync(join(entry, 'entry.json'), 'utf8').replace('"requiresDist":[]', '"requiresDist":["nothing-like-it"]'))],
     ['entry.json is empty', (entry) => truncateSync(join(entry, 'entry.json'))],
     ['files.json is another', (entry) => writeFileSync(join(entry, 'files.json'), '[]')],
     ['files.json is gone', (entry) => rmSync(join(entry, 'files.json'))],
