@@ -10,7 +10,7 @@ const exit = { object: 'process', property: 'exit', message: 'Return a status; s
 export default tseslint.config(
   { ignores: ['dist/', 'coverage/', 'node_modules/', '.cache/'] },
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.cts'],
     extends: [...tseslint.configs.strictTypeChecked, ...tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { project: './tsconfig.json', tsconfigRootDir: root } },
     rules: {
@@ -34,7 +34,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.ts', 'src/**/*.cts'],
     plugins: { 'pkg-cache': { rules: { walls } } },
     rules: {
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
@@ -44,6 +44,7 @@ export default tseslint.config(
       'pkg-cache/walls': ['error', { src: join(root, 'src') }],
     },
   },
+  { files: ['src/**/*.cts'], rules: { '@typescript-eslint/no-require-imports': ['error', { allowAsImport: true }] } },
   { files: ['src/config.ts'], rules: { 'no-restricted-properties': ['error', exit] } },
   {
     files: ['src/main.ts', 'src/cli/**/*.ts'],

@@ -106,8 +106,8 @@ install_app() {
   : >"$marker"
   staging=$prefix/app/.new.$$
   trap 'rm -rf "$staging"' EXIT
-  node scripts/build.mjs "$staging" || fail 'the build failed; its messages are above'
-  app=$prefix/app/$(cat "$staging"/*.mjs | cksum | tr -s ' ' -)
+  "$node" scripts/build.mjs "$staging" || fail 'the build failed; its messages are above'
+  app=$prefix/app/$({ cat "$staging"/*.*js && "$node" --version; } | cksum | tr -s ' ' -)
   app=${app%-}
   if [ -d "$app" ]; then
     touch "$app"
@@ -127,7 +127,7 @@ install_shim() {
   while IFS= read -r line; do
     case $line in
       pkgc_node=) line="pkgc_node=$(quote "$node")" ;;
-      pkgc_app=) line="pkgc_app=$(quote "$app/main.mjs")" ;;
+      pkgc_app=) line="pkgc_app=$(quote "$app/main.cjs")" ;;
     esac
     printf '%s\n' "$line"
   done <"shims/$1" >"$prefix/shims/.$1.$$"

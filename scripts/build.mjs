@@ -1,21 +1,21 @@
-// Bundles the app: src/main.ts and what it imports, without node_modules at run time.
+// Bundles the app, without node_modules at run time.
 //
 //   node scripts/build.mjs [OUT]     OUT: the directory to make; dist/app if not given
 //
-// What is imported with `import()` stays a chunk of its own, so that a start loads only what its path needs.
+//   main.cjs            src/launch.cts: runs the scripts
+//   app.js              src/main.ts and what it imports: all that an install from the local cache needs
+//   cli.js, s3.js, …    what is imported with `import()`, each with its own copy of what it shares with others
+//   *.jsc               bytecode of the scripts, for the Node that builds
+//   unpack-worker.mjs   the code of threads (src/archive/crew.ts)
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { Script } from 'node:vm';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const out = resolve(process.argv[2] ?? join(root, 'dist/app'));
-
-// Dependencies that are CommonJS call require(), which a module does not have.
-const banner = [
-  "import { createRequire as pkgCacheCreateRequire } from 'node:module';",
-  'const require = pkgCacheCreateRequire(import.meta.url);',
-].join('\n');
 
 /** The licence texts of the packages that the bundle's input files belong to. */
 function licences(inputs) {
@@ -32,35 +32,74 @@ function licence(directory) {
   return `${name} ${version}\n${'='.repeat(72)}\n${text}`;
 }
 
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20.17',
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
+  metafile: true,
+  loader: { '.py': 'text' },
+  logLevel: 'warning',
+};
+
+/** The scripts, and where they begin. */
+const scripts = { app: 'src/main.ts', cli: 'src/cli/main.ts', remote: 'src/fleet/remote.ts', s3: 'src/store/s3.ts' };
+
+/** What is imported with `import()` is a script of its own. */
+const scriptsApart = {
+  name: 'scripts-apart',
+  setup({ onResolve }) {
+    onResolve({ filter: /\.ts$/ }, ({ path, kind, resolveDir }) => {
+      if (kind !== 'dynamic-import') return undefined;
+      const found = Object.entries(scripts).find(([, file]) => join(root, file) === join(resolveDir, path));
+      return found ? { path: `./${found[0]}.js`, external: true } : { errors: [{ text: `${path} is not among the scripts of the build` }] };
+    });
+  },
+};
+
+/** A script's value is a function of `require` and its own path, which returns what it exports. */
+const asFunction = {
+  banner: { js: "(function(require,file){const module={exports:{}},exports=module.exports,scriptUrl=require('node:url').pathToFileURL(file).href;" },
+  footer: { js: 'return module.exports})' },
+  define: { 'import.meta.url': 'scriptUrl' },
+  supported: { 'dynamic-import': false }, // the function is given a `require` that runs scripts
+};
+
+async function bundle(directory) {
+  const results = await Promise.all([
+    build({ ...common, entryPoints: { main: 'src/launch.cts' }, outdir: directory, format: 'cjs', outExtension: { '.js': '.cjs' } }),
+    build({ ...common, entryPoints: { 'unpack-worker': 'src/archive/unpack-worker.ts' }, outdir: directory, format: 'esm', outExtension: { '.js': '.mjs' } }),
+    build({ ...common, ...asFunction, entryPoints: scripts, outdir: directory, format: 'cjs', plugins: [scriptsApart], mainFields: ['module', 'main'] }),
+  ]);
+  for (const name of Object.keys(scripts)) writeFileSync(join(directory, `${name}.jsc`), compile(join(directory, `${name}.js`)));
+  return results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+}
+
+/** The bytecode of a script with all its functions, as this Node makes it. */
+function compile(path) {
+  setFlagsFromString('--no-lazy');
+  try {
+    const script = new Script(readFileSync(path, 'latin1'), { filename: path });
+    // Bytecode is only taken by a Node that has the same flags as the one that made it.
+    setFlagsFromString('--lazy');
+    return script.createCachedData();
+  } finally {
+    setFlagsFromString('--lazy');
+  }
+}
+
 /** Builds beside OUT and swaps, so that a build that fails leaves the last one, and no old chunk stays. */
 async function main() {
   mkdirSync(dirname(out), { recursive: true });
   const staging = mkdtempSync(join(dirname(out), '.build-'));
+  const fresh = join(staging, 'new');
   try {
-    const result = await build({
-      absWorkingDir: root,
-      // The second is the code of the threads that help to unpack (src/archive/crew.ts).
-      entryPoints: { main: 'src/main.ts', 'unpack-worker': 'src/archive/unpack-worker.ts' },
-      outdir: join(staging, 'new'),
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      target: 'node20.17',
-      splitting: true,
-      outExtension: { '.js': '.mjs' },
-      chunkNames: '[name]-[hash]',
-      minifyWhitespace: true,
-      minifySyntax: true,
-      legalComments: 'none',
-      metafile: true,
-      loader: { '.py': 'text' },
-      mainFields: ['module', 'main'],
-      banner: { js: banner },
-      logLevel: 'warning',
-    });
-    writeFileSync(join(staging, 'new/LICENSES.txt'), licences(Object.keys(result.metafile.inputs)));
+    writeFileSync(join(fresh, 'LICENSES.txt'), licences(await bundle(fresh)));
     if (existsSync(out)) renameSync(out, join(staging, 'old'));
-    renameSync(join(staging, 'new'), out);
+    renameSync(fresh, out);
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }

@@ -37,7 +37,7 @@ export function homeDirectory(): string {
   return homedir();
 }
 
-/** The config file that install.sh writes: `<prefix>/config`, where the app is `<prefix>/app/<build>/main.mjs`. */
+/** The config file that install.sh writes: `<prefix>/config`, where the app is below `<prefix>/app/<build>/`. */
 export function configFile(): string {
   return join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'config');
 }

@@ -9,6 +9,9 @@ export type ErrorCode =
   | 'UNRECOGNISED' // input that only the real tool may interpret
   | 'PLACE_FAILED'; // placing files in the target failed and was undone
 
+/** By what an error of ours is known: the build makes two bundles (scripts/build.mjs), each with a copy of the class. */
+const BRAND = Symbol.for('pkg-cache.error');
+
 /**
  * The one error class of this project: "we failed", as opposed to "the tool failed".
  * `message` says what happened, `hint` what the user can do, `cause` what it came from.
@@ -16,6 +19,11 @@ export type ErrorCode =
 export class PkgCacheError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  readonly [BRAND] = true;
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
 
   constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

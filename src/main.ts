@@ -1,10 +1,10 @@
-import { closeSync, mkdirSync, writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
+import { closeSync, fstatSync, mkdirSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertTrustworthy, LocalCache } from './cache/local.ts';
 import { configFile, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
 import { PkgCacheError } from './errors.ts';
-import { startBackground } from './fleet/background.ts';
+import { startBackground } from './fleet/start.ts';
 import { Spool, watch, type Job } from './fleet/spool.ts';
 import { mirror, runTool } from './passthrough.ts';
 import { EXEC, type Decision, type InstallContext, type Remote, type Role } from './pip/context.ts';
@@ -100,7 +100,7 @@ function installContext({ tool, argv, env, cwd, settings, cacheDir, umask, role,
   const leave = (job: Job): boolean => {
     try {
       spool.add(job);
-      startBackground(cache, fileURLToPath(import.meta.url), env);
+      startBackground(cache, launcher(), env);
       return true;
     } catch {
       return false; // A cache that cannot be written: it serves, and learns nothing.
@@ -114,7 +114,7 @@ function installContext({ tool, argv, env, cwd, settings, cacheDir, umask, role,
     home: homeDirectory(),
     platform: process.platform,
     owner,
-    isTerminal: isatty(2),
+    isTerminal: isTerminal(2),
     cache,
     linkMode: settings.linkMode,
     readyCopies: settings.readyCopies,
@@ -131,9 +131,7 @@ function installContext({ tool, argv, env, cwd, settings, cacheDir, umask, role,
     newReport: () => spool.newReport(),
     // The shim becomes the real tool; in charge, we end after it.
     collectAfterwards: (details) => leave({ kind: 'collect', ecosystem: 'pip', after: watch(role === 'in charge' ? process.pid : process.ppid), details }),
-    prepareAgain: (ids) => {
-      if (settings.linkMode === 'private') leave({ kind: 'prepare', ids, owner });
-    },
+    prepareAgain: (ids) => void leave({ kind: 'prepare', ids, owner }),
   };
 }
 
@@ -143,6 +141,20 @@ function currentDirectory(): string | undefined {
     return process.cwd();
   } catch {
     return undefined;
+  }
+}
+
+/** What the shims run: see launch.cts. */
+function launcher(): string {
+  return join(dirname(fileURLToPath(import.meta.url)), 'main.cjs');
+}
+
+/** Only where it may be one is loaded what can tell: it takes a tenth of an install from the cache. */
+function isTerminal(fd: number): boolean {
+  try {
+    return fstatSync(fd).isCharacterDevice() && process.getBuiltinModule('node:tty').isatty(fd);
+  } catch {
+    return false; // Closed.
   }
 }
 
@@ -224,4 +236,4 @@ function writeAll(fd: number, text: string): void {
   }
 }
 
-await main(process.argv.slice(2));
+void main(process.argv.slice(2));

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import type { Env } from './config.ts';
 
 /** How a child ended. */
@@ -13,7 +12,7 @@ const FORWARDED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SI
  */
 export function runTool(tool: string, argv: readonly string[], env: Env): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(tool, argv, { stdio: 'inherit', env: { ...env } });
+    const child = process.getBuiltinModule('node:child_process').spawn(tool, argv, { stdio: 'inherit', env: { ...env } });
     const handlers = FORWARDED.map((signal) => {
       const fromTerminal = process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT');
       const handler = (): void => {

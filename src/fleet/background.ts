@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isClaimed, tryClaim } from '../cache/claim.ts';
+import { tryClaim } from '../cache/claim.ts';
 import { describe, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import { ReadyCopies } from '../cache/ready.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { push } from './push.ts';
+import { claimOfBackground } from './start.ts';
 import { hasEnded, spooledAt, type Job, type Spool, type Spooled } from './spool.ts';
 
 /** What an ecosystem does with a `collect` job: snapshots, one at a time. It calls `willCreate` with an entry's id before that is visible. */
@@ -36,21 +36,6 @@ export interface Remainder {
   readonly problem: string | undefined;
 }
 
-const CLAIM = 'background';
-
-/** Whether a background process is at work on this cache. */
-export function isAtWork(cache: LocalCache): boolean {
-  return isClaimed(cache.path('claims', CLAIM));
-}
-
-/** Starts the background process unless one is at work already; it outlives us and holds none of our streams. */
-export function startBackground(cache: LocalCache, app: string, env: Readonly<Record<string, string | undefined>>): void {
-  if (isAtWork(cache)) return;
-  const child = spawn(process.execPath, [app, 'background'], { detached: true, stdio: 'ignore', cwd: '/', env: { ...env } });
-  child.on('error', () => undefined); // The next install tries again.
-  child.unref();
-}
-
 /**
  * Empties the spool: snapshots, then uploads, then ready copies, until nothing can be done any more. One process per cache does it; for the
  * others this returns at once. What is spooled while the claim is held is seen here, because the spool is looked at once more after letting go.
@@ -59,7 +44,7 @@ export async function runBackground(options: BackgroundOptions): Promise<Remaind
   const { cache, spool } = options;
   let remainder = remaining(options, undefined);
   for (;;) {
-    const claim = tryClaim(cache.path('claims', CLAIM));
+    const claim = tryClaim(claimOfBackground(cache));
     if (!claim) return remaining(options, undefined);
     const heartbeat = setInterval(() => claim.refresh(), 20_000);
     try {

@@ -86,6 +86,9 @@ const PATIENCE = 60_000;
 /** Pulling more than this many bytes takes long enough for somebody to want to stop it. */
 const LONG_PULL = 32 << 20;
 
+/** Copying fewer files than this takes no longer than to start the process that makes the next ready copies. */
+const MANY_FILES = 500;
+
 /** What follows is for the process that the caller waits for. */
 class NeedsCharge extends Error {}
 
@@ -274,12 +277,12 @@ class Attempt {
 
   #place(placements: readonly Placement[]): Installation {
     const { python, layoutOf } = this.#understood;
-    const { cache, linkMode, readyCopies, owner } = this.#context;
+    const { cache, linkMode, owner } = this.#context;
     const { interpreter, facts, pip } = python;
     const [major, minor] = facts.version;
     const installation = new Installation(placements, {
       cache,
-      ready: readyCopies && linkMode === 'private' ? new ReadyCopies(cache, owner) : undefined,
+      ready: this.#usesReadyCopies(placements) ? new ReadyCopies(cache, owner) : undefined,
       linkMode,
       umask: owner.umask,
       layoutOf,
@@ -336,7 +339,12 @@ class Attempt {
   }
 
   #prepareAgain(placements: readonly Placement[]): void {
-    if (this.#context.readyCopies && placements.length > 0) this.#context.prepareAgain(placements.map(({ entry }) => entry.id));
+    if (this.#usesReadyCopies(placements)) this.#context.prepareAgain(placements.map(({ entry }) => entry.id));
+  }
+
+  #usesReadyCopies(placements: readonly Placement[]): boolean {
+    const { readyCopies, linkMode } = this.#context;
+    return readyCopies && linkMode === 'private' && placements.reduce((sum, { entry }) => sum + entry.entry.count, 0) >= MANY_FILES;
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Modes } from '../../cache/copy.ts';
 import type { PipMeta } from '../entry.ts';
@@ -73,7 +73,7 @@ function writeRequested(info: string, distInfo: string, modes: Modes): RecordRow
 
 /** Writes a new file; one that is there may be a hardlink into the cache, so it is never written into. */
 function replaceFile(path: string, content: string | Buffer, mode: number): void {
-  rmSync(path, { force: true });
+  if (lstatSync(path, { throwIfNoEntry: false })) unlinkSync(path);
   writeFileSync(path, content, { flag: 'wx' });
   chmodSync(path, mode);
 }

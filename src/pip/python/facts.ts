@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { tryClaim, type Claim } from '../../cache/claim.ts';
@@ -71,7 +70,7 @@ const MARK = '@PKG-CACHE@';
 function ask(executable: string, [code, ...args]: [string, ...string[]]): unknown {
   try {
     // `-B`: asking must leave nothing behind. A site hook may print as well, hence the mark.
-    const output = execFileSync(executable, ['-I', '-B', '-c', code, ...args], {
+    const output = process.getBuiltinModule('node:child_process').execFileSync(executable, ['-I', '-B', '-c', code, ...args], {
       encoding: 'utf8',
       // On a machine that is busy with other things, importing pip takes many times its usual second.
       timeout: 30_000,

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { accessSync, closeSync, constants, openSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { PkgCacheError } from '../../errors.ts';
@@ -115,7 +114,7 @@ function askPyenv(script: string, program: string, env: Env): string {
   const root = /^export PYENV_ROOT="(.*)"$/m.exec(script)?.[1];
   if (pyenv === undefined) throw unrecognised('a pyenv shim of an unknown form');
   try {
-    const output = execFileSync(pyenv, ['which', program], {
+    const output = process.getBuiltinModule('node:child_process').execFileSync(pyenv, ['which', program], {
       encoding: 'utf8',
       timeout: 10_000,
       stdio: ['ignore', 'pipe', 'ignore'],

@@ -1,0 +1,28 @@
+/**
+ * What the shims run: `main.cjs`. It runs the app (`app.js`) and, when that asks for them, the parts of it that are needed less often, each
+ * with the bytecode that the build made of it (`app.jsc`): compiling would take longer than most of what they do. Bytecode of another Node is
+ * rejected by V8, and where there is none it is not missed: then the script is compiled as it goes.
+ */
+import fs = require('node:fs');
+import vm = require('node:vm');
+
+type Require = (id: string) => unknown;
+
+/** What `./app.js` exports; with any other id, what Node's own `require` does. */
+function load(id: string): unknown {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports -- there is no other way for a script
+  if (!id.startsWith('./')) return require(id) as unknown;
+  const filename = `${__dirname}/${id.slice(2)}`;
+  const script = new vm.Script(fs.readFileSync(filename, 'latin1'), { filename, cachedData: bytecodeOf(filename) });
+  return (script.runInThisContext() as (required: Require, file: string) => unknown)(load, filename);
+}
+
+function bytecodeOf(filename: string): Buffer | undefined {
+  try {
+    return fs.readFileSync(`${filename}c`);
+  } catch {
+    return undefined;
+  }
+}
+
+load('./app.js');
