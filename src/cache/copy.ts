@@ -159,14 +159,9 @@ export function deviceOf(path: string): number | undefined {
 }
 
 function nearestExisting(path: string): string {
-  for (let current = path; ; current = dirname(current)) {
-    try {
-      statSync(current);
-      return current;
-    } catch (error) {
-      if (current === dirname(current)) throw error;
-    }
-  }
+  let current = path;
+  while (current !== dirname(current) && !statSync(current, { throwIfNoEntry: false })) current = dirname(current);
+  return current;
 }
 
 function makeDirectory(directory: string, root: string, made: Set<string>, mode: number): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { deviceOf } from '../../cache/copy.ts';
@@ -41,10 +41,20 @@ export function recoverTarget(cache: LocalCache, target: string): void {
 /** Removes a workshop that nothing is to be taken back from any more. That it cannot be removed is no failure of an install. */
 export function removeWorkshop(workshop: string): void {
   try {
-    rmSync(workshop, { recursive: true, force: true });
+    removeTree(workshop);
   } catch {
     // The next install into this target tries again, or the sweep of old workshops.
   }
+}
+
+/** What is left is a few empty directories, most of the time: `rmSync`, which is made for more, takes several times as long. */
+function removeTree(directory: string): void {
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = `${directory}/${entry.name}`;
+    if (entry.isDirectory()) removeTree(path);
+    else unlinkSync(path);
+  }
+  rmdirSync(directory);
 }
 
 const PREFIX = '.pkg-cache-';
