@@ -5,9 +5,10 @@ import { dirname, join, relative, sep } from 'node:path';
 const closed = {
   pip: ['npm', 'store', 'fleet', 'cli'],
   npm: ['pip', 'store', 'fleet', 'cli'],
-  store: ['pip', 'npm', 'cache', 'archive', 'fleet', 'cli'],
-  cache: ['pip', 'npm', 'store', 'fleet', 'cli'],
-  fleet: ['pip', 'npm', 'cli'],
+  store: ['pip', 'npm', 'cache', 'archive', 'place', 'fleet', 'cli'],
+  cache: ['pip', 'npm', 'store', 'place', 'fleet', 'cli'],
+  place: ['pip', 'npm', 'store', 'fleet', 'cli'],
+  fleet: ['pip', 'npm', 'place', 'cli'],
 };
 
 /** Rooms that may import only these files of src/ besides their own. */

@@ -13,7 +13,7 @@ import { findInstalled, findLeftover, isReplaceable, type InstalledView } from '
 import { installationOrder } from './order.ts';
 import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
-import { recoverTarget } from './place/workshop.ts';
+import { recoverTarget } from '../place/workshop.ts';
 import { announceEnd, announceHits, announceIgnored, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
 import { whyNotServed } from './refusals.ts';
 import { collectDetails, understand, type Understood } from './understand.ts';

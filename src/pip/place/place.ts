@@ -8,11 +8,11 @@ import type { PipEntry, SchemeKey } from '../entry.ts';
 import type { InstalledDistribution } from '../installed.ts';
 import type { Layout } from '../python/schemes.ts';
 import type { ScriptContext } from '../scripts.ts';
-import { adopt } from './adopt.ts';
+import { adopt } from '../../place/adopt.ts';
 import { finishTree } from './tree.ts';
-import { exists, UndoLog } from './undo.ts';
+import { exists, UndoLog } from '../../place/undo.ts';
 import { uninstall, type UninstallContext } from './uninstall.ts';
-import { openWorkshop, removeWorkshop } from './workshop.ts';
+import { openWorkshop, removeWorkshop } from '../../place/workshop.ts';
 
 /** One distribution to be placed. */
 export interface Placement {

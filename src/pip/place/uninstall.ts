@@ -3,7 +3,7 @@ import { basename, dirname, join, normalize } from 'node:path';
 import { parseRecord } from '../record.ts';
 import { parseEntryPoints } from '../scripts.ts';
 import type { InstalledDistribution } from '../installed.ts';
-import { exists, type UndoLog } from './undo.ts';
+import { exists, type UndoLog } from '../../place/undo.ts';
 
 export interface UninstallContext {
   /** `sys.implementation.cache_tag`, to find bytecode that RECORD does not know of. */

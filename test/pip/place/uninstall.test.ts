@@ -8,7 +8,7 @@ import { makeVenv } from '../../support/venv.ts';
 import { makeWheel } from '../../support/wheel.ts';
 import { mustRun } from '../../support/run.ts';
 import { treeOf } from '../../e2e/support/tree.ts';
-import { scene, write } from './support.ts';
+import { scene, write } from '../../place/support.ts';
 
 const TAG = 'cpython-312';
 /** Long enough to be bytecode. */

@@ -1,7 +1,7 @@
 import { appendFileSync, chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { journalOf, recover } from '../../../src/pip/place/undo.ts';
+import { journalOf, recover } from '../../src/place/undo.ts';
 import { MEMORY, scene, twoDisks, write } from './support.ts';
 
 /** Changes a target in every way there is. */

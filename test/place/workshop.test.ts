@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { LocalCache } from '../../../src/cache/local.ts';
-import { UndoLog, journalOf } from '../../../src/pip/place/undo.ts';
-import { openWorkshop, recoverTarget } from '../../../src/pip/place/workshop.ts';
-import { treeOf } from '../../e2e/support/tree.ts';
-import { tempCache, tempDir } from '../../cache/support.ts';
+import { LocalCache } from '../../src/cache/local.ts';
+import { UndoLog, journalOf } from '../../src/place/undo.ts';
+import { openWorkshop, recoverTarget } from '../../src/place/workshop.ts';
+import { treeOf } from '../e2e/support/tree.ts';
+import { tempCache, tempDir } from '../cache/support.ts';
 import { MEMORY, twoDisks, write } from './support.ts';
 
 const site = (parent?: string): string => {

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { adopt } from '../../../src/pip/place/adopt.ts';
-import { recover } from '../../../src/pip/place/undo.ts';
-import { codeOf } from '../../cache/support.ts';
+import { adopt } from '../../src/place/adopt.ts';
+import { recover } from '../../src/place/undo.ts';
+import { codeOf } from '../cache/support.ts';
 import { MEMORY, scene, twoDisks, write } from './support.ts';
 
 type Files = Readonly<Record<string, string>>;

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { deviceOf } from '../../cache/copy.ts';
-import type { LocalCache } from '../../cache/local.ts';
-import { sha256 } from '../../hash.ts';
+import { deviceOf } from '../cache/copy.ts';
+import type { LocalCache } from '../cache/local.ts';
+import { sha256 } from '../hash.ts';
 import { exists, journalOf, recover } from './undo.ts';
 
 /**

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { UndoLog } from '../../../src/pip/place/undo.ts';
-import { treeOf, type Tree } from '../../e2e/support/tree.ts';
+import { UndoLog } from '../../src/place/undo.ts';
+import { treeOf, type Tree } from '../e2e/support/tree.ts';
 
 export const MEMORY = '/dev/shm';
 

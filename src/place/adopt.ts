@@ -1,6 +1,6 @@
 import { copyFileSync, lstatSync, readdirSync, renameSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { PkgCacheError, systemCode } from '../../errors.ts';
+import { PkgCacheError, systemCode } from '../errors.ts';
 import { exists, type UndoLog } from './undo.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { appendFileSync, chmodSync, closeSync, cpSync, ftruncateSync, lstatSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, rmdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { systemCode } from '../../errors.ts';
+import { systemCode } from '../errors.ts';
 
 /** One change of the target, in the form in which it can be taken back. */
 type Step =

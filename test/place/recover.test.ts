@@ -2,10 +2,10 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimes
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { LocalCache } from '../../../src/cache/local.ts';
-import { adopt } from '../../../src/pip/place/adopt.ts';
-import { UndoLog } from '../../../src/pip/place/undo.ts';
-import { openWorkshop, recoverTarget } from '../../../src/pip/place/workshop.ts';
+import { LocalCache } from '../../src/cache/local.ts';
+import { adopt } from '../../src/place/adopt.ts';
+import { UndoLog } from '../../src/place/undo.ts';
+import { openWorkshop, recoverTarget } from '../../src/place/workshop.ts';
 
 let root: string;
 let cache: LocalCache;
