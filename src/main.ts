@@ -7,7 +7,7 @@ import { PkgCacheError } from './errors.ts';
 import { startBackground } from './fleet/start.ts';
 import { Spool, watch, type Job } from './fleet/spool.ts';
 import { mirror, runTool } from './passthrough.ts';
-import { EXEC, type Decision, type InstallContext, type Remote, type Role } from './pip/context.ts';
+import { EXEC, type Decision, type InstallContext, type Remote, type Role } from './context.ts';
 import { install } from './pip/install.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { dirname, normalize, relative, resolve } from 'node:path';
 import type { Closure, Wanted } from './closure.ts';
-import type { InstallContext } from './context.ts';
+import type { InstallContext } from '../context.ts';
 import type { PipManifest } from './entry.ts';
 import { displayPath, scriptsNotOnPath, type Output } from './output.ts';
 import type { Placement } from './place/place.ts';

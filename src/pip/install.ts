@@ -6,7 +6,7 @@ import { ReadyCopies } from '../cache/ready.ts';
 import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
-import { EXEC, type Decision, type InstallContext, type Outcome, type Remote } from './context.ts';
+import { EXEC, type Decision, type InstallContext, type Outcome, type Remote } from '../context.ts';
 import { readReport } from './collect/report.ts';
 import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
 import { findInstalled, findLeftover, isReplaceable, type InstalledView } from './installed.ts';

@@ -1,7 +1,7 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { PkgCacheError } from '../errors.ts';
 import type { CollectDetails } from './collect/job.ts';
-import type { InstallContext } from './context.ts';
+import type { InstallContext } from '../context.ts';
 import { builtPlatform, wheelPlatform } from './platform.ts';
 import { describeEnvironment, factsOf, pipOf, userBase, type Memory, type PythonEnvironment } from './python/environment.ts';
 import { interpreterNamed, interpreterOf, type Interpreter } from './python/interpreter.ts';

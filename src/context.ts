@@ -1,7 +1,7 @@
-import type { LinkMode } from '../cache/copy.ts';
-import type { Entry, EntryKey } from '../cache/entry.ts';
-import type { LocalCache, LocalEntry } from '../cache/local.ts';
-import type { Ownership } from '../cache/ready.ts';
+import type { LinkMode } from './cache/copy.ts';
+import type { Entry, EntryKey } from './cache/entry.ts';
+import type { LocalCache, LocalEntry } from './cache/local.ts';
+import type { Ownership } from './cache/ready.ts';
 
 /** The store, as far as an install sees it. Nothing here throws: what the store cannot give is a miss. */
 export interface Remote {
