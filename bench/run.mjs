@@ -11,7 +11,7 @@ const out = mkdtempSync(join(root, '.cache/bench-'));
 try {
   await build({
     absWorkingDir: root,
-    entryPoints: { main: 'bench/main.ts', 'unpack-once': 'bench/unpack-once.ts', 'unpack-worker': 'src/archive/unpack-worker.ts' },
+    entryPoints: { main: 'bench/main.ts', 'unpack-once': 'bench/unpack-once.ts' },
     outdir: out,
     outExtension: { '.js': '.mjs' },
     bundle: true,

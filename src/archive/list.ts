@@ -13,10 +13,12 @@ export const MAX_LIST = 64 * 2 ** 20;
  */
 export function readFileList(text: string, code: ErrorCode): EntryFile[] {
   const rows = parseRows(text, code);
-  for (const row of rows) checkRow(row, code);
+  const files = rows.map((row) => {
+    checkRow(row, code);
+    return fileOf(row);
+  });
   // With every value known to be of its type, this and the order say that `serialiseFiles` would write the same.
   if (JSON.stringify(rows) !== text || !isSorted(rows)) throw new PkgCacheError(code, 'the file list is not in its normal form');
-  const files = rows.map(fileOf);
   assertDistinctPaths(files.map((file) => file.path), code);
   return files;
 }

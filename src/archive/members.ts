@@ -1,47 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { EntryFile } from '../cache/entry.ts';
 import { invalid } from './failure.ts';
-import { END, fileHeader, headerLength, padding } from './format.ts';
+import { END, fileHeader, padding } from './format.ts';
 import { CHUNK, type Reader } from './source.ts';
 import { writeAll, type TreeWriter } from './tree.ts';
 
-/** Files that follow each other in an archive: those from index `from` to before `to` of its list. */
-export interface Piece {
-  readonly from: number;
-  readonly to: number;
-  /** Where the header of the first begins and the padding of the last ends, in bytes from the archive's start. */
-  readonly start: number;
-  readonly end: number;
-}
-
-/** Pieces are about this large: small enough to share out evenly, large enough for two of them to be in different directories. */
-const PIECE_FILES = 256;
-const PIECE_BYTES = 8 << 20;
-
-/** Cuts the members of a list, the first of which begins at `position`, into pieces. */
-export function piecesOf(files: readonly EntryFile[], position: number): Piece[] {
-  const pieces: Piece[] = [];
-  let [from, start, end] = [0, position, position];
-  files.forEach((file, index) => {
-    end += headerLength(file) + file.size + padding(file.size);
-    const to = index + 1;
-    if (to - from < PIECE_FILES && end - start < PIECE_BYTES && to < files.length) return;
-    pieces.push({ from, to, start, end });
-    [from, start] = [to, end];
-  });
-  return pieces;
-}
-
 /**
- * Writes the files of a piece to the tree, whose directories exist. Headers, bodies and padding must be what the list says;
- * the hash of a body only if not `trusted`. Throws ARCHIVE_INVALID, or the system's error.
+ * Writes the next file of an archive to the tree. Header, body and padding must be what the list says; the hash of the body only if not
+ * `trusted`. Throws ARCHIVE_INVALID, or the system's error.
  */
-export function unpackPiece(reader: Reader, tree: TreeWriter, files: readonly EntryFile[], piece: Piece, trusted: boolean): void {
-  reader.moveTo(piece.start, piece.end);
-  for (const file of files.slice(piece.from, piece.to)) unpackFile(reader, tree, file, trusted);
-}
-
-function unpackFile(reader: Reader, tree: TreeWriter, file: EntryFile, trusted: boolean): void {
+export function unpackFile(reader: Reader, tree: TreeWriter, file: EntryFile, trusted: boolean): void {
   const header = fileHeader(file);
   const whole = header.length + file.size + padding(file.size);
   if (trusted && whole <= CHUNK) return unpackSmall(reader, tree, file, header, reader.take(whole));
@@ -94,10 +62,8 @@ export function* body(reader: Reader, size: number): Generator<Buffer> {
   }
 }
 
-/** Throws when the archive does not end at `position` with two zero blocks. */
-export function expectEnd(reader: Reader, position: number): void {
-  if (reader.size !== position + END.length) throw invalid('the archive does not end after the last file of its list');
-  reader.moveTo(position, reader.size);
+/** Throws when the archive does not end here, with two zero blocks. */
+export function expectEnd(reader: Reader): void {
   const start = reader.take(END.length);
-  if (reader.window.compare(END, 0, END.length, start, start + END.length) !== 0) throw invalid('the archive does not end with zeros');
+  if (reader.window.compare(END, 0, END.length, start, start + END.length) !== 0 || !reader.atEnd) throw invalid('the archive does not end after the last file of its list');
 }

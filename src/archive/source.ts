@@ -7,10 +7,10 @@ export const CHUNK = 1 << 18;
 /** An archive: a file that is read in chunks, or bytes in memory. */
 export type ArchiveSource = { readonly path: string } | { readonly bytes: Uint8Array };
 
-/** Reads an archive from its start to its end, or from where it is told to. */
+/** Reads an archive from its start to its end. */
 export interface Reader {
-  /** The length of the archive in bytes. */
-  readonly size: number;
+  /** Whether all of it has been taken. */
+  readonly atEnd: boolean;
   /** Where the bytes are that were taken last. */
   readonly window: Buffer;
   /**
@@ -18,8 +18,6 @@ export interface Reader {
    * (A view of them would be an object more for every file.) Throws ARCHIVE_INVALID when there are fewer.
    */
   take(length: number): number;
-  /** Goes on at `position`, and reads ahead no further than `end`. */
-  moveTo(position: number, end: number): void;
   close(): void;
 }
 
@@ -29,24 +27,22 @@ export function openSource(source: ArchiveSource): Reader {
 }
 
 class BytesReader implements Reader {
-  readonly size: number;
   readonly window: Buffer;
   #position = 0;
 
   constructor(bytes: Uint8Array) {
     this.window = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.size = bytes.byteLength;
+  }
+
+  get atEnd(): boolean {
+    return this.#position === this.window.length;
   }
 
   take(length: number): number {
     const start = this.#position;
-    if (start + length > this.size) throw truncated();
+    if (start + length > this.window.length) throw truncated();
     this.#position += length;
     return start;
-  }
-
-  moveTo(position: number): void {
-    this.#position = position;
   }
 
   close(): void {
@@ -56,20 +52,22 @@ class BytesReader implements Reader {
 
 /** A window of CHUNK bytes that moves over the file. */
 class FileReader implements Reader {
-  readonly size: number;
   readonly window = Buffer.allocUnsafeSlow(CHUNK);
   readonly #fd: number;
+  readonly #size: number;
   /** What of the window is still to be taken. */
   #start = 0;
   #end = 0;
-  /** Where in the file the window ends, and where reading ahead does. */
+  /** Where in the file the window ends. */
   #position = 0;
-  #limit: number;
 
   constructor(path: string) {
     this.#fd = openSync(path, 'r');
-    this.size = fstatSync(this.#fd).size;
-    this.#limit = this.size;
+    this.#size = fstatSync(this.#fd).size;
+  }
+
+  get atEnd(): boolean {
+    return this.#start === this.#end && this.#position === this.#size;
   }
 
   take(length: number): number {
@@ -77,12 +75,6 @@ class FileReader implements Reader {
     const start = this.#start;
     this.#start += length;
     return start;
-  }
-
-  moveTo(position: number, end: number): void {
-    this.#start = this.#end = 0;
-    this.#position = position;
-    this.#limit = end;
   }
 
   close(): void {
@@ -95,8 +87,7 @@ class FileReader implements Reader {
     this.#end -= this.#start;
     this.#start = 0;
     while (this.#end < length) {
-      const room = Math.min(CHUNK - this.#end, this.#limit - this.#position);
-      const read = room > 0 ? readSync(this.#fd, this.window, this.#end, room, this.#position) : 0;
+      const read = readSync(this.#fd, this.window, this.#end, CHUNK - this.#end, this.#position);
       if (read === 0) throw truncated();
       this.#end += read;
       this.#position += read;

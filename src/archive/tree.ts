@@ -20,6 +20,8 @@ export class TreeWriter {
   readonly #root: string;
   readonly #chmod: boolean;
   readonly #made = new Set<string>(['']);
+  /** Where the last file went: neighbours in a list mostly share it. */
+  #last = '';
 
   private constructor(root: string, chmod: boolean) {
     this.#root = root;
@@ -35,27 +37,11 @@ export class TreeWriter {
     return new TreeWriter(root, chmod);
   }
 
-  /** The same tree for another thread, from what `share` gave. */
-  static join({ root, chmod }: SharedTree): TreeWriter {
-    return new TreeWriter(root, chmod);
-  }
-
-  share(): SharedTree {
-    return { root: this.#root, chmod: this.#chmod };
-  }
-
-  /** Creates the directories above the files, so that any thread can write any file. */
-  makeDirectories(files: readonly TreeFile[]): void {
-    let last = '';
-    for (const { path } of files) {
-      const directory = path.slice(0, Math.max(0, path.lastIndexOf('/')));
-      if (directory !== last) this.#ensureDirectory(directory);
-      last = directory;
-    }
-  }
-
-  /** Creates a file in a directory that exists; `writeBody` gets its descriptor and writes the bytes. */
+  /** Creates a file, and the directories above it; `writeBody` gets its descriptor and writes the bytes. */
   write(file: TreeFile, writeBody: (fd: number) => void): void {
+    const directory = file.path.slice(0, Math.max(0, file.path.lastIndexOf('/')));
+    if (directory !== this.#last) this.#ensureDirectory(directory);
+    this.#last = directory;
     const fd = openSync(`${this.#root}/${file.path}`, CREATE, modeOf(file.executable));
     try {
       writeBody(fd);
@@ -74,12 +60,6 @@ export class TreeWriter {
     if (this.#chmod) chmodSync(`${this.#root}/${path}`, DIRECTORY_MODE);
     this.#made.add(path);
   }
-}
-
-/** A tree as it is passed to another thread. */
-export interface SharedTree {
-  readonly root: string;
-  readonly chmod: boolean;
 }
 
 /** Writes `length` of the bytes from `start` on; one write call may take less (2 GiB at most, or the rest of a full disk). */

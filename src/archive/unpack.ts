@@ -2,16 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import { rmSync } from 'node:fs';
 import { Header } from 'tar/header';
 import type { EntryFile } from '../cache/entry.ts';
-import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
-import { Crew } from './crew.ts';
 import { asUnpackError, invalid } from './failure.ts';
 import { BLOCK, LIST_NAME, listHeader, padding } from './format.ts';
 import { MAX_LIST, readFileList } from './list.ts';
-import { body, expectEnd, expectPadding, piecesOf } from './members.ts';
+import { body, expectEnd, expectPadding, unpackFile } from './members.ts';
 import { openSource, type ArchiveSource, type Reader } from './source.ts';
 import { TreeWriter, writeAll } from './tree.ts';
-import { Work } from './work.ts';
 
 /** What the entry says about its files (see `Entry` in cache/entry.ts). */
 export interface Expected {
@@ -30,78 +27,46 @@ export interface UnpackOptions {
    * its tree. (Such a list `packEntry` refuses to pack; and whoever wants to deceive can make a consistent one.)
    */
   readonly trusted?: boolean;
-  /** The code of helping threads (unpack-worker.ts, built), if it is not where the build puts it. */
-  readonly helper?: URL;
 }
 
 /**
  * Unpacks an archive (format.ts) into `destDir`, which is created: `files.json`, and the files below `tree/`.
- * Returns the list of files. Holds no more than CHUNK bytes of a file in memory for each thread, and the list.
- * A large archive in a file is unpacked by several threads.
+ * Returns the list of files. Holds no more than CHUNK bytes of a file in memory, and the list.
  *
  * Nothing is written before the list has been found to be the expected one, safe and consistent. After that, every
  * header, body, padding and the end must be what the list says; so the archive is the only one that this list has.
  * Otherwise `destDir` is removed again and a PkgCacheError is thrown: ARCHIVE_INVALID, or CACHE_UNUSABLE when the
  * system failed (disk full, no permission). A `destDir` that was there before is left alone.
  */
-export async function unpackEntry(source: ArchiveSource, destDir: string, expected: Expected, options: UnpackOptions = {}): Promise<EntryFile[]> {
-  const crew = 'path' in source && isLarge(expected) ? Crew.start(options.helper) : Crew.none();
+export function unpackEntry(source: ArchiveSource, destDir: string, expected: Expected, { trusted = false }: UnpackOptions = {}): EntryFile[] {
   try {
     const reader = openSource(source);
     try {
-      return await unpackFrom({ reader, path: 'path' in source ? source.path : '', crew, trusted: options.trusted ?? false }, destDir, expected);
+      return unpackFrom(reader, destDir, expected, trusted);
     } finally {
       reader.close();
     }
   } catch (error) {
     throw asUnpackError(error, destDir);
-  } finally {
-    void crew.dismiss();
   }
 }
 
-/** Below this, a thread has not started before the work is done. */
-function isLarge({ count, size }: Expected): boolean {
-  return count >= 2000 || size >= 32 << 20;
-}
-
-interface Unpacking {
-  readonly reader: Reader;
-  /** The archive's file, where it is one. */
-  readonly path: string;
-  readonly crew: Crew;
-  readonly trusted: boolean;
-}
-
-async function unpackFrom(unpacking: Unpacking, destDir: string, expected: Expected): Promise<EntryFile[]> {
-  const { reader, crew } = unpacking;
+function unpackFrom(reader: Reader, destDir: string, expected: Expected, trusted: boolean): EntryFile[] {
   const list = takeList(reader, expected.filesHash);
-  crew.announce(list);
   const files = readFileList(list.toString(), 'ARCHIVE_INVALID');
   const size = files.reduce((total, file) => total + file.size, 0);
   if (files.length !== expected.count || size !== expected.size) throw invalid('the file list has another count or size than its entry');
   const top = TreeWriter.create(destDir);
   try {
     top.write({ path: LIST_NAME, executable: false }, (fd) => writeAll(fd, list));
-    await unpackTree(unpacking, TreeWriter.create(`${destDir}/tree`), files, BLOCK + list.length + padding(list.length));
+    const tree = TreeWriter.create(`${destDir}/tree`);
+    for (const file of files) unpackFile(reader, tree, file, trusted);
+    expectEnd(reader);
     return files;
   } catch (error) {
-    await crew.dismiss();
     rmSync(destDir, { recursive: true, force: true });
     throw error;
   }
-}
-
-/** The files, the first of which begins at `position`, by this thread and those that help it. */
-async function unpackTree({ reader, path, crew, trusted }: Unpacking, tree: TreeWriter, files: readonly EntryFile[], position: number): Promise<void> {
-  const pieces = piecesOf(files, position);
-  expectEnd(reader, pieces.at(-1)?.end ?? position);
-  tree.makeDirectories(files);
-  const work = new Work(pieces);
-  crew.begin({ path, tree: tree.share(), trusted, pieces, counters: work.counters });
-  work.run(reader, tree, files, trusted);
-  if (!work.isDone) await crew.finish();
-  if (!work.isDone) throw new PkgCacheError('CACHE_UNUSABLE', 'a thread that was unpacking is gone');
 }
 
 /** The bytes of `files.json`. Its length is all that is ever read from a header. */

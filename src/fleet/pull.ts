@@ -116,7 +116,7 @@ export class Puller {
       const source = archive.size <= IN_MEMORY ? await intoMemory(object.body, archive) : await intoFile(object.body, archive, staging);
       // The archive's hash has been compared, and whoever made it had hashed every file; names, sizes and modes are compared with
       // the manifest. Hashing the same bytes twice would take longer than all the rest.
-      await unpackEntry(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count }, { trusted: true });
+      unpackEntry(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count }, { trusted: true });
       return staging.publishEntry(entry, readFileSync(join(staging.dir, 'files.json'), 'utf8'));
     } finally {
       staging.discard();

@@ -8,14 +8,14 @@ interface Job {
   readonly unpack?: { path: string; dest: string; expected: Expected };
 }
 
-async function run({ pack, unpack }: Job): Promise<unknown> {
+function run({ pack, unpack }: Job): unknown {
   try {
-    if (unpack) return { files: (await unpackEntry({ path: unpack.path }, unpack.dest, unpack.expected)).length };
+    if (unpack) return { files: unpackEntry({ path: unpack.path }, unpack.dest, unpack.expected).length };
     return packEntry(pack!.source, pack!.dest);
   } catch (error) {
     return { code: (error as { code?: string }).code, cause: ((error as Error).cause as { code?: string } | undefined)?.code };
   }
 }
 
-const result = await run(JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Job);
+const result = run(JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Job);
 process.stdout.write(JSON.stringify({ result, maxRss: process.resourceUsage().maxRSS }));

@@ -26,8 +26,8 @@ async function expectRefused(archive: Buffer, files: readonly EntryFile[], expec
   writeFileSync(path, archive);
   for (const source of [{ path }, { bytes: archive }]) {
     for (const trusted of [false, true]) {
-      const action = unpackEntry(source, join(dir, 'out'), expected, { trusted });
-      await expect(action).rejects.toThrow(expect.objectContaining({ name: 'PkgCacheError', code: 'ARCHIVE_INVALID', message: expect.stringMatching(message) }));
+      const action = (): unknown => unpackEntry(source, join(dir, 'out'), expected, { trusted });
+      expect(action).toThrow(expect.objectContaining({ name: 'PkgCacheError', code: 'ARCHIVE_INVALID', message: expect.stringMatching(message) }));
       expect(readdirSync(dir)).toEqual(['hostile.tar']);
     }
   }
@@ -37,7 +37,7 @@ test('the control: the test\'s own tar writer makes an archive that is accepted,
   const archive = Buffer.concat(members(HONEST));
   const entry = packed(HONEST);
   expect(entry.bytes.equals(archive)).toBe(true);
-  expect(await unpackEntry({ bytes: archive }, join(tempDir(), 'out'), entry.expected)).toEqual(entry.files);
+  expect(unpackEntry({ bytes: archive }, join(tempDir(), 'out'), entry.expected)).toEqual(entry.files);
 });
 
 describe('lists with paths that no entry has, and an archive to match', () => {
@@ -107,7 +107,7 @@ describe('lists that are not lists', () => {
 
   test('the control', async () => {
     const bytes = Buffer.from(`[["a",0,"${sha}",0,null]]`);
-    expect(await unpackEntry({ bytes: archiveOf(bytes) }, join(tempDir(), 'out'), expectedFor(bytes))).toHaveLength(1);
+    expect(unpackEntry({ bytes: archiveOf(bytes) }, join(tempDir(), 'out'), expectedFor(bytes))).toHaveLength(1);
   });
 
   const archiveOf = (list: Buffer) => Buffer.concat([member({ name: 'files.json', body: list }), member({ name: 'tree/a' }), END]);
@@ -189,8 +189,8 @@ describe('archives that are not those of their list', () => {
   test('a file whose bytes are not those of the list', async () => {
     const archive = instead(member({ name, body: 'a = 2\n' }));
     const out = join(tempDir(), 'out');
-    const action = unpackEntry({ bytes: archive }, out, expectedOf(files));
-    await expect(action).rejects.toThrow(expect.objectContaining({ code: 'ARCHIVE_INVALID' }));
+    const action = (): unknown => unpackEntry({ bytes: archive }, out, expectedOf(files));
+    expect(action).toThrow(expect.objectContaining({ code: 'ARCHIVE_INVALID' }));
     expect(existsSync(out)).toBe(false);
   });
 });
@@ -198,15 +198,21 @@ describe('archives that are not those of their list', () => {
 test('no byte of an archive can change, be lost or be added', async () => {
   const entry = packed([A, { path: 'pkg/grüße', text: 'hi', mtime: 7 }]);
   const out = join(tempDir(), 'out');
-  const outcome = (bytes: Buffer): Promise<unknown> => unpackEntry({ bytes }, out, entry.expected).catch((error: unknown) => (error as PkgCacheError).code);
+  const outcome = (bytes: Buffer): unknown => {
+    try {
+      return unpackEntry({ bytes }, out, entry.expected);
+    } catch (error) {
+      return (error as PkgCacheError).code;
+    }
+  };
   const outcomes = new Set<unknown>();
   for (let at = 0; at < entry.bytes.length; at += 3) {
     const bytes = Buffer.from(entry.bytes);
     bytes[at]! ^= 1 << at % 8;
-    outcomes.add(await outcome(bytes));
-    outcomes.add(await outcome(entry.bytes.subarray(0, at)));
+    outcomes.add(outcome(bytes));
+    outcomes.add(outcome(entry.bytes.subarray(0, at)));
   }
-  outcomes.add(await outcome(Buffer.concat([entry.bytes, Buffer.alloc(1)])));
+  outcomes.add(outcome(Buffer.concat([entry.bytes, Buffer.alloc(1)])));
   expect(outcomes).toEqual(new Set(['ARCHIVE_INVALID']));
   expect(existsSync(out)).toBe(false);
 });

@@ -14,10 +14,9 @@ const slow = process.env['PKG_CACHE_SLOW'] === '1';
 /** A file of zeros that is larger than what packing and unpacking it may take, in bytes of memory. */
 const [SIZE, LIMIT] = slow ? [2 * 2 ** 30, 250e6] : [2 ** 28, 150e6];
 
-/** Runs child.ts, with the code of helping threads beside it, below a shell command where one is given, and returns what it says. */
+/** Runs child.ts, below a shell command where one is given, and returns what it says. */
 function inChild(dir: string, job: object, prefix: string[] = []): { result: Record<string, unknown>; maxRss: number } {
-  const entryPoints = { child: join(import.meta.dirname, 'child.ts'), 'unpack-worker': join(import.meta.dirname, '../../src/archive/unpack-worker.ts') };
-  buildSync({ entryPoints, outdir: dir, outExtension: { '.js': '.mjs' }, bundle: true, format: 'esm', platform: 'node', target: 'node20.17' });
+  buildSync({ entryPoints: { child: join(import.meta.dirname, 'child.ts') }, outdir: dir, outExtension: { '.js': '.mjs' }, bundle: true, format: 'esm', platform: 'node', target: 'node20.17' });
   writeFileSync(join(dir, 'job.json'), JSON.stringify(job));
   const [command, ...args] = [...prefix, process.execPath, join(dir, 'child.mjs'), join(dir, 'job.json')];
   return JSON.parse(execFileSync(command, args, { encoding: 'utf8' })) as ReturnType<typeof inChild>;

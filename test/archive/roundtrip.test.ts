@@ -33,7 +33,7 @@ describe.each(['path', 'bytes'] as const)('a round trip from %s', (kind) => {
     const entry = packed(ENTRY);
     const out = join(entry.dir, 'out');
     const source = kind === 'path' ? { path: entry.tar } : { bytes: entry.bytes };
-    expect(await unpackEntry(source, out, entry.expected, { trusted })).toEqual(entry.files);
+    expect(unpackEntry(source, out, entry.expected, { trusted })).toEqual(entry.files);
     expect(readdirSync(out).sort()).toEqual(['files.json', 'tree']);
     expect(readFileSync(join(out, 'files.json'), 'utf8')).toBe(entry.filesJson);
     expect(readdirSync(join(out, 'tree'), { recursive: true }).sort()).toEqual(readdirSync(entry.treeDir, { recursive: true }).sort());
@@ -49,7 +49,7 @@ describe.each(['path', 'bytes'] as const)('a round trip from %s', (kind) => {
 test.each([0o077, 0o002, 0o000, 0o177])('modes do not depend on the umask %i', async (umask) => {
   const entry = packed([{ path: 'd/e/plain' }, { path: 'd/tool', executable: true }]);
   const out = join(entry.dir, 'out');
-  await underUmask(umask, () => unpackEntry({ bytes: entry.bytes }, out, entry.expected));
+  underUmask(umask, () => unpackEntry({ bytes: entry.bytes }, out, entry.expected));
   for (const directory of ['', 'tree', 'tree/d', 'tree/d/e']) expect(modeOf(join(out, directory))).toBe(0o755);
   expect(modeOf(join(out, 'files.json'))).toBe(0o644);
   expect(modeOf(join(out, 'tree/d/e/plain'))).toBe(0o644);
@@ -61,14 +61,14 @@ test('a setgid parent directory does not show in the modes', async () => {
   const parent = join(tempDir(), 'parent');
   mkdirSync(parent);
   chmodSync(parent, 0o2775);
-  await unpackEntry({ bytes: entry.bytes }, join(parent, 'out'), entry.expected);
+  unpackEntry({ bytes: entry.bytes }, join(parent, 'out'), entry.expected);
   expect(modeOf(join(parent, 'out'))).toBe(0o755);
   expect(modeOf(join(parent, 'out/tree/d'))).toBe(0o755);
 });
 
 test('an entry without files', async () => {
   const entry = packed([]);
-  await unpackEntry({ path: entry.tar }, join(entry.dir, 'out'), entry.expected);
+  unpackEntry({ path: entry.tar }, join(entry.dir, 'out'), entry.expected);
   expect(readdirSync(join(entry.dir, 'out/tree'))).toEqual([]);
 });
 
@@ -123,13 +123,13 @@ test('what was there before is neither overwritten nor removed', async () => {
   const entry = packed([{ path: 'a' }]);
   expect(() => packEntry(entry, entry.tar)).toThrow(expect.objectContaining({ code: 'CACHE_UNUSABLE' }));
   expect(hex(readFileSync(entry.tar))).toBe(entry.result.sha256);
-  await expect(unpackEntry({ path: entry.tar }, entry.treeDir, entry.expected)).rejects.toThrow(expect.objectContaining({ code: 'CACHE_UNUSABLE' }));
+  expect(() => unpackEntry({ path: entry.tar }, entry.treeDir, entry.expected)).toThrow(expect.objectContaining({ code: 'CACHE_UNUSABLE' }));
   expect(readdirSync(entry.treeDir)).toEqual(['a']);
 });
 
-async function underUmask(umask: number, action: () => Promise<unknown>): Promise<void> {
+function underUmask(umask: number, action: () => unknown): void {
   const before = process.umask(umask);
   onTestFinished(() => void process.umask(before));
-  await action();
+  action();
   process.umask(before);
 }
