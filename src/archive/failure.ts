@@ -1,8 +1,8 @@
 import { PkgCacheError, systemCode } from '../errors.ts';
 
 /** The error for an archive that is not what it claims to be. */
-export function invalid(message: string): PkgCacheError {
-  return new PkgCacheError('ARCHIVE_INVALID', message);
+export function invalid(message: string, cause?: unknown): PkgCacheError {
+  return new PkgCacheError('ARCHIVE_INVALID', message, { cause });
 }
 
 /** Errors of ours as they are; those of the system, which happened while unpacking into `destDir`, with our code. */

@@ -1,0 +1,41 @@
+import { rmSync } from 'node:fs';
+import { asUnpackError } from '../archive/failure.ts';
+import { TreeWriter, writeAll } from '../archive/tree.ts';
+import type { EntryFile } from '../cache/entry.ts';
+import { sha256 } from '../hash.ts';
+import { packageFiles, type PackageFile } from './contents.ts';
+import { gunzip } from './tar/gunzip.ts';
+import { readMembers } from './tar/members.ts';
+
+/**
+ * Unpacks a tarball (the bytes of a .tgz from a registry) into `destDir`, which is created, as npm's pacote extracts it
+ * under umask 022: fetcher.js, `extract`, the same in npm 10, 11 and 12. Returns the list of files, sorted by code unit.
+ *
+ * Before anything is written, the whole tarball has been understood. Throws a PkgCacheError: ARCHIVE_INVALID for a
+ * tarball that is not plain in every detail, which npm may still know how to take; CACHE_UNUSABLE when the system failed.
+ * `destDir` is then removed again; one that was there before is left alone. Holds the whole tar in memory.
+ */
+export function unpackTarball(tgz: Uint8Array, destDir: string): EntryFile[] {
+  const tar = gunzip(tgz);
+  const files = packageFiles(readMembers(tar));
+  try {
+    const tree = TreeWriter.create(destDir);
+    return removingOnFailure(destDir, () => files.map((file) => writeFile(tree, tar, file)));
+  } catch (error) {
+    throw asUnpackError(error, destDir);
+  }
+}
+
+function writeFile(tree: TreeWriter, tar: Buffer, { path, executable, start, size }: PackageFile): EntryFile {
+  tree.write({ path, executable }, (fd) => writeAll(fd, tar, start, size));
+  return { path, size, sha256: sha256(tar.subarray(start, start + size)), executable };
+}
+
+function removingOnFailure<Result>(directory: string, action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true });
+    throw error;
+  }
+}
