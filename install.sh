@@ -135,8 +135,9 @@ install_shim() {
   mv -f "$prefix/shims/.$1.$$" "$prefix/shims/$1"
 }
 
-# pip3, and each pip3.X that there is on PATH, stand for the same file.
+# npm, pip3, and each pip3.X that there is on PATH, stand for the same file.
 link_names() {
+  ln -sf pip "$prefix/shims/npm"
   ln -sf pip "$prefix/shims/pip3"
   rest=${PATH-}:
   while [ -n "$rest" ]; do
@@ -212,7 +213,7 @@ install() {
 uninstall() {
   [ -e "$marker" ] || fail "pkg-cache is not installed in $prefix"
   kept=$(sed -n 's/^[[:space:]]*cache_dir[[:space:]]*=[[:space:]]*//p' "$prefix/config" 2>/dev/null) || true
-  rm -f "$prefix/shims/pip" "$prefix/shims/pip3" "$prefix/shims"/pip3.* "$prefix/shims/pkg-cache" "$prefix/config"
+  rm -f "$prefix/shims/pip" "$prefix/shims/npm" "$prefix/shims/pip3" "$prefix/shims"/pip3.* "$prefix/shims/pkg-cache" "$prefix/config"
   rm -rf "$prefix/app"
   rm -f "$marker"
   rmdir "$prefix/shims" "$prefix" 2>/dev/null || true

@@ -3,8 +3,8 @@
 //   node scripts/build.mjs [OUT]     OUT: the directory to make; dist/app if not given
 //
 //   main.cjs            src/launch.cts: runs the scripts
-//   app.js              src/main.ts and what it imports: all that an install from the local cache needs
-//   cli.js, s3.js, …    what is imported with `import()`, each with its own copy of what it shares with others
+//   app.js              src/main.ts and what it imports: all that pip needs for an install from the local cache
+//   npm.js, cli.js, …   what is imported with `import()`, each with its own copy of what it shares with others
 //   *.jsc               bytecode of the scripts, for the Node that builds
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -45,7 +45,7 @@ const common = {
 };
 
 /** The scripts, and where they begin. */
-const scripts = { app: 'src/main.ts', cli: 'src/cli/main.ts', remote: 'src/fleet/remote.ts', s3: 'src/store/s3.ts' };
+const scripts = { app: 'src/main.ts', npm: 'src/npm/install.ts', cli: 'src/cli/main.ts', remote: 'src/fleet/remote.ts', s3: 'src/store/s3.ts' };
 
 /** What is imported with `import()` is a script of its own. */
 const scriptsApart = {

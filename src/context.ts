@@ -3,12 +3,20 @@ import type { Entry, EntryKey } from './cache/entry.ts';
 import type { LocalCache, LocalEntry } from './cache/local.ts';
 import type { Ownership } from './cache/ready.ts';
 
+/** An entry that is made of an archive as its registry has it, known by its hex SHA-512. */
+export interface Original {
+  readonly key: EntryKey;
+  readonly sha512: string;
+}
+
 /** The store, as far as an install sees it. Nothing here throws: what the store cannot give is a miss. */
 export interface Remote {
   /** Manifests of the entries that the store has, by entry id. */
   manifests(keys: readonly EntryKey[]): Promise<Map<string, Entry>>;
   /** Brings entries whose manifests were found into the local cache. */
   pull(ids: readonly string[]): Promise<Map<string, LocalEntry>>;
+  /** Brings entries by the archives that they are made of; `make` verifies the bytes, and publishes the entry. */
+  pullOriginals(wanted: readonly Original[], make: (original: Original, bytes: Buffer) => LocalEntry): Promise<Map<string, LocalEntry>>;
   /**
    * The first thing that went wrong. `known`: it did so for an earlier install, and was not tried again.
    * `lasting`: the store is left alone from now on.

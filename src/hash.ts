@@ -6,6 +6,11 @@ export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
+/** Hex SHA-512 of bytes. */
+export function sha512(data: Uint8Array): string {
+  return createHash('sha512').update(data).digest('hex');
+}
+
 /** SHA-256 as RECORD files write it (PEP 376, PEP 427): URL-safe base64 without padding. */
 export function sha256Base64Url(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('base64url');

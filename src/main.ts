@@ -16,28 +16,38 @@ import { install } from './pip/install.ts';
  *     pip REAL ARG…            decides, and tells the shim by one line on fd 3 (see shims/pip)
  *     pip-shielded REAL ARG…   the same, for a caller that has signals ignored: never `continue`
  *     pip-continue REAL ARG…   has taken the shim's place: does it all
+ *     npm REAL ARG…            the same three for npm
  *     pkg-cache ARG…           the admin command
  *     background               empties the spool
  */
 async function main([mode = '', ...args]: readonly string[]): Promise<void> {
-  if (mode === 'pip') return await decide(args, 'aside');
-  if (mode === 'pip-shielded') return await decide(args, 'shielded');
-  if (mode === 'pip-continue') return await takeOver(args);
+  const [, ecosystem, manner] = /^(pip|npm)(|-shielded|-continue)$/.exec(mode) ?? [];
+  if (ecosystem !== undefined) return await (manner === '-continue' ? takeOver : decide)(args, { ecosystem: ecosystem as Ecosystem, role: ROLES[manner as keyof typeof ROLES] });
   const { runCli } = await import('./cli/main.ts');
   process.exitCode = mode === 'background' ? await runCli(['background']) : await runCli(args);
 }
 
+type Ecosystem = 'pip' | 'npm';
+
+/** What was asked for, and by whom. */
+interface Asked {
+  readonly ecosystem: Ecosystem;
+  readonly role: Role;
+}
+
+const ROLES = { '': 'aside', '-shielded': 'shielded', '-continue': 'in charge' } as const;
+
 /** Any failure of ours leaves the shim without an answer, or with `exec`: the real tool runs. */
-async function decide(args: readonly string[], role: Role): Promise<void> {
+async function decide(args: readonly string[], asked: Asked): Promise<void> {
   const parent = process.ppid;
-  const answer = await uninterrupted(args, role, () => process.ppid !== parent);
+  const answer = await uninterrupted(args, asked, () => process.ppid !== parent);
   if (answer) tell(answer);
 }
 
 /** We are the shim now: what it would do with the answer is for us to do. */
-async function takeOver(args: readonly string[]): Promise<void> {
+async function takeOver(args: readonly string[], asked: Asked): Promise<void> {
   const [tool = '', ...argv] = args;
-  const answer = await uninterrupted(args, 'in charge', () => false);
+  const answer = await uninterrupted(args, asked, () => false);
   if (!answer) return;
   if (answer.kind === 'exit') return mirror(answer.outcome);
   const env = processEnv();
@@ -45,10 +55,10 @@ async function takeOver(args: readonly string[]): Promise<void> {
 }
 
 /** The decision; or undefined, and this process is about to end as whoever interrupted it wants. */
-async function uninterrupted(args: readonly string[], role: Role, isOrphan: () => boolean): Promise<Decision | undefined> {
-  const interruption = new Interruption(isOrphan, role !== 'shielded');
+async function uninterrupted(args: readonly string[], asked: Asked, isOrphan: () => boolean): Promise<Decision | undefined> {
+  const interruption = new Interruption(isOrphan, asked.role !== 'shielded');
   try {
-    return await decision(args, role, interruption);
+    return await decision(args, asked, interruption);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     interruption.release(); // else the signal would be noted once more instead of ending us
@@ -60,7 +70,7 @@ async function uninterrupted(args: readonly string[], role: Role, isOrphan: () =
   }
 }
 
-async function decision([tool = '', ...argv]: readonly string[], role: Role, interruption: Interruption): Promise<Decision> {
+async function decision([tool = '', ...argv]: readonly string[], { ecosystem, role }: Asked, interruption: Interruption): Promise<Decision> {
   const env = processEnv();
   const cwd = currentDirectory();
   if (cwd === undefined) return EXEC;
@@ -68,7 +78,10 @@ async function decision([tool = '', ...argv]: readonly string[], role: Role, int
   try {
     const settings = readSettings(env, configFile());
     if (settings.cacheDir === undefined) return EXEC;
-    return await install(installContext({ tool, argv, env, cwd, settings, cacheDir: settings.cacheDir, umask, role, interruption }));
+    const context = installContext({ ecosystem, tool, argv, env, cwd, settings, cacheDir: settings.cacheDir, umask, role, interruption });
+    if (ecosystem === 'pip') return await install(context);
+    const npm = await import('./npm/install.ts');
+    return await npm.install(context);
   } catch (error) {
     if (error instanceof Interrupted) throw error;
     complain(error);
@@ -79,6 +92,7 @@ async function decision([tool = '', ...argv]: readonly string[], role: Role, int
 }
 
 interface Call {
+  readonly ecosystem: Ecosystem;
   readonly tool: string;
   readonly argv: readonly string[];
   readonly env: Env;
@@ -90,7 +104,7 @@ interface Call {
   readonly interruption: Interruption;
 }
 
-function installContext({ tool, argv, env, cwd, settings, cacheDir, umask, role, interruption }: Call): InstallContext {
+function installContext({ ecosystem, tool, argv, env, cwd, settings, cacheDir, umask, role, interruption }: Call): InstallContext {
   const uid = process.getuid?.() ?? 0;
   assertTrustworthy(cacheDir, uid);
   mkdirSync(cacheDir, { recursive: true });
@@ -130,7 +144,7 @@ function installContext({ tool, argv, env, cwd, settings, cacheDir, umask, role,
     },
     newReport: () => spool.newReport(),
     // The shim becomes the real tool; in charge, we end after it.
-    collectAfterwards: (details) => leave({ kind: 'collect', ecosystem: 'pip', after: watch(role === 'in charge' ? process.pid : process.ppid), details }),
+    collectAfterwards: (details) => leave({ kind: 'collect', ecosystem, after: watch(role === 'in charge' ? process.pid : process.ppid), details }),
     prepareAgain: (ids) => void leave({ kind: 'prepare', ids, owner }),
   };
 }

@@ -32,6 +32,8 @@ export interface Archive {
   readonly filename: string;
   /** Hex SHA-256, as the index gave it and the installer verified it. */
   readonly sha256: string;
+  /** Hex SHA-512, of an archive that travels itself: it lies beside the entry's tree, and in the store under this name. */
+  readonly sha512?: string;
 }
 
 /** What `entry.json` holds: all that is needed to decide on a hit without touching the files. */

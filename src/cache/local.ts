@@ -231,9 +231,14 @@ export class Staging {
   }
 }
 
-/** `name==version`, for messages. */
-export function describe({ key, version }: Entry): string {
-  return `${key.name}==${version}`;
+/** Where an entry keeps the archive that it was made from, if that is what travels (`Archive.sha512`). */
+export function archiveIn(dir: string): string {
+  return join(dir, 'archive');
+}
+
+/** A package as its ecosystem writes it: `name==version`, `name@version`. */
+export function describe({ key, version }: { readonly key: { readonly ecosystem: string; readonly name: string }; readonly version: string }): string {
+  return `${key.name}${key.ecosystem === 'npm' ? '@' : '=='}${version}`;
 }
 
 /** Checks that a cache directory can be trusted: not a link, ours or root's, not writable for everybody. Throws CACHE_UNUSABLE. */

@@ -7,8 +7,9 @@ import { runBackground, type BackgroundOptions, type Remainder } from '../fleet/
 import { isAtWork } from '../fleet/start.ts';
 import { Spool } from '../fleet/spool.ts';
 import type { Store } from '../store/store.ts';
-import { collect } from '../pip/collect/collect.ts';
-import type { CollectDetails } from '../pip/collect/job.ts';
+import { collect as collectNpm, type CollectDetails as NpmDetails } from '../npm/collect.ts';
+import { collect as collectPip } from '../pip/collect/collect.ts';
+import type { CollectDetails as PipDetails } from '../pip/collect/job.ts';
 import { printStatus } from './status.ts';
 
 /** What the commands work on. */
@@ -124,6 +125,9 @@ function openWorld({ afresh = false } = {}): World {
     return await openSharedStore(cache, location, env, { afresh });
   };
   const log = (message: string): void => appendFileSync(cache.path('state', 'background.log'), `${new Date().toISOString()} ${process.pid} ${message}\n`);
-  const collectors = { pip: (into: LocalCache, details: unknown, willCreate: (id: string) => void) => collect(into, details as CollectDetails, willCreate) };
+  const collectors: BackgroundOptions['collectors'] = {
+    pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate),
+    npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate),
+  };
   return { cacheDir, cache, spool, background: { cache, spool, openStore: store === undefined ? undefined : () => openStore(store), collectors, log } };
 }

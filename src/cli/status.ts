@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { EntryStatus, LocalCache } from '../cache/local.ts';
+import { describe, type EntryStatus, type LocalCache } from '../cache/local.ts';
 import { entryId } from '../cache/entry.ts';
 import type { Spool } from '../fleet/spool.ts';
 
@@ -42,7 +42,7 @@ export function printStatus({ cacheDir, cache, spool, json, print }: StatusReque
   print(`cache: ${cacheDir}${existsSync(cacheDir) ? '' : ' (empty)'}`);
   for (const row of rows(cache, pending)) {
     const { status, ecosystem, package: name, version, origin, path } = seen(row);
-    print([status.padEnd(8), ecosystem.padEnd(4), `${name}==${version}`.padEnd(36), origin.padEnd(17), path].join(' '));
+    print([status.padEnd(8), ecosystem.padEnd(4), describe({ key: { ecosystem, name }, version }).padEnd(36), origin.padEnd(17), path].join(' '));
   }
   const summary = [...counts].map(([status, count]) => `${count} ${status}`).join(', ') || 'no entries';
   print(`${summary}; ${(bytes / 1e6).toFixed(1)} MB; ${spool.jobs().length} jobs spooled`);

@@ -7,6 +7,7 @@ import { sha256 } from '../hash.ts';
  *
  *     v1/<ecosystem>/<platform>/<origin>/<name>/<version>   pointer: the entry's manifest, and which archive holds its files
  *     v1/archives/<2 hex>/<sha256>.tar                      archive (piptar), named by its own hash
+ *     v1/originals/<2 hex>/<sha512>                         an archive as its registry has it (npm), which needs no pointer
  *
  * The archive is created first, the pointer last: a pointer that can be read leads to something whole. Both are created once.
  * A pointer is one line with the hex SHA-256 of what follows, and a JSON document.
@@ -27,6 +28,11 @@ export function pointerKey({ ecosystem, platform, origin, name, version }: Entry
 /** The key of an archive with the given hex SHA-256. */
 export function archiveKey(hash: string): string {
   return `v${LAYOUT}/archives/${hash.slice(0, 2)}/${hash}.tar`;
+}
+
+/** The key of an archive of a registry, with the given hex SHA-512. */
+export function originalKey(sha512: string): string {
+  return `v${LAYOUT}/originals/${sha512.slice(0, 2)}/${sha512}`;
 }
 
 /** The bytes of a pointer object. */

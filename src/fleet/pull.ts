@@ -11,7 +11,7 @@ import { entryId } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry, Staging } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
-import { MAX_POINTER, archiveKey, decodePointer, pointerKey, type Pointer } from './objects.ts';
+import { MAX_POINTER, archiveKey, decodePointer, originalKey, pointerKey, type Pointer } from './objects.ts';
 import { readFileSync } from 'node:fs';
 import { sha256 } from '../hash.ts';
 
@@ -20,6 +20,21 @@ const IN_MEMORY = 8 << 20;
 
 /** How many archives are on their way at once; with IN_MEMORY it bounds the memory that they take. */
 const PULLS = 8;
+
+/** Archives of registries are held in memory, PULLS at a time; larger ones (bytes) are left to the real tool. */
+const MAX_ORIGINAL = 64 << 20;
+
+/** An entry that is made of an archive as its registry has it. */
+export interface Original {
+  readonly key: EntryKey;
+  /** Hex. */
+  readonly sha512: string;
+}
+
+interface Pull {
+  readonly key: EntryKey;
+  readonly download: () => Promise<LocalEntry | undefined>;
+}
 
 /** Brings entries from a store into the local cache. What goes wrong is a miss, and is told to `report`. */
 export class Puller {
@@ -50,13 +65,34 @@ export class Puller {
 
   /** Pulls entries whose manifests were found before; what could not be had is left out. */
   async pull(ids: readonly string[]): Promise<Map<string, LocalEntry>> {
+    const pointers = ids.flatMap((id) => this.#pointers.get(id) ?? []);
+    return await this.#all(pointers.map((pointer) => ({ key: pointer.entry.key, download: () => this.#download(pointer) })));
+  }
+
+  /** Pulls entries by the archives that they are made of; `make` verifies the bytes, and publishes. What could not be had is left out. */
+  async pullOriginals(wanted: readonly Original[], make: (original: Original, bytes: Buffer) => LocalEntry): Promise<Map<string, LocalEntry>> {
+    return await this.#all(
+      wanted.map((original) => ({
+        key: original.key,
+        download: async () => {
+          const object = await this.#store.get(originalKey(original.sha512));
+          if (!object) return undefined;
+          if (object.size <= MAX_ORIGINAL) return make(original, await readAll(object.body));
+          object.body.destroy();
+          return undefined;
+        },
+      })),
+    );
+  }
+
+  async #all(pulls: readonly Pull[]): Promise<Map<string, LocalEntry>> {
     const found = new Map<string, LocalEntry>();
-    const queue = [...ids];
+    const queue = [...pulls];
     const work = async (): Promise<void> => {
-      for (let id = queue.shift(); id !== undefined; id = queue.shift()) {
-        const pointer = this.#pointers.get(id);
-        const local = pointer && (await this.#quietly(() => this.#fetch(pointer)));
-        if (local) found.set(id, local);
+      for (let pull = queue.shift(); pull !== undefined; pull = queue.shift()) {
+        const { key, download } = pull;
+        const local = await this.#quietly(() => this.#fetch(key, download));
+        if (local) found.set(entryId(key), local);
       }
     };
     await Promise.all(Array.from({ length: PULLS }, work));
@@ -83,8 +119,7 @@ export class Puller {
   }
 
   /** One process pulls an entry, the others wait for it as long as that one shows signs of life. */
-  async #fetch(pointer: Pointer): Promise<LocalEntry | undefined> {
-    const { key } = pointer.entry;
+  async #fetch(key: EntryKey, download: Pull['download']): Promise<LocalEntry | undefined> {
     for (;;) {
       const present = this.#cache.lookup(key);
       if (present) return present;
@@ -95,7 +130,7 @@ export class Puller {
       }
       const heartbeat = setInterval(() => claim.refresh(), 20_000);
       try {
-        return this.#cache.lookup(key) ?? (await this.#download(pointer));
+        return this.#cache.lookup(key) ?? (await download());
       } finally {
         clearInterval(heartbeat);
         claim.release();

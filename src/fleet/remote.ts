@@ -51,6 +51,10 @@ class RemoteStore {
     return this.#puller.pull(ids);
   }
 
+  pullOriginals(...args: Parameters<Puller['pullOriginals']>): Promise<Map<string, LocalEntry>> {
+    return this.#puller.pullOriginals(...args);
+  }
+
   problem(): { message: string; known: boolean; lasting: boolean } | undefined {
     if (!this.#problem) return undefined;
     const { message, hint } = this.#problem;

@@ -13,7 +13,7 @@ import { appendFileSync, writeSync } from 'node:fs';
 appendFileSync(process.env.APP_LOG, JSON.stringify({ argv: process.argv.slice(2), guard: process.env.PKG_CACHE_GUARD }) + '\\n');
 const scenario = process.env.SCENARIO ?? 'exec';
 const [mode] = process.argv.slice(2);
-if (mode === 'pip-continue') { console.log('continued', process.pid); process.exit(Number(process.env.CONTINUE_STATUS ?? 0)); }
+if (mode.endsWith('-continue')) { console.log('continued', process.pid); process.exit(Number(process.env.CONTINUE_STATUS ?? 0)); }
 console.log('planned');
 if (scenario.startsWith('!')) process.kill(process.pid, scenario.slice(1));
 if (scenario === 'crash') throw new Error('crash');
@@ -49,6 +49,7 @@ export class Rig {
     this.shim('a home/shims');
     this.file('real/pip', TOOL);
     this.file('real/pip3.9', TOOL);
+    this.file('real/npm', TOOL);
   }
 
   /** Installs the shim into a directory of the rig, as install.sh does. */
@@ -58,7 +59,7 @@ export class Rig {
       .replace(/^pkgc_app=$/m, () => `pkgc_app='${app.replaceAll("'", `'\\''`)}'`);
     const path = this.file(join(directory, 'pip'), baked);
     this.file(join(directory, '.pkg-cache-shims'), '', 0o644);
-    for (const name of ['pip3', 'pip3.9']) symlinkSync('pip', join(dirname(path), name));
+    for (const name of ['pip3', 'pip3.9', 'npm']) symlinkSync('pip', join(dirname(path), name));
     return path;
   }
 

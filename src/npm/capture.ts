@@ -1,0 +1,55 @@
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TreeMeta } from './entry.ts';
+import { isInstalled, parseLock, type Lock } from './lockfile.ts';
+import type { Project } from './project.ts';
+
+/** What npm made of a project, as it says itself in its hidden lockfile, and the links that it made. */
+export interface Captured extends TreeMeta {
+  /** The text of the hidden lockfile. */
+  readonly hidden: string;
+}
+
+export const HIDDEN_LOCKFILE = 'node_modules/.package-lock.json';
+
+/**
+ * Looks at what npm has just left, before anybody else can change it. Returns undefined for a tree that is not put together from registry
+ * packages and links alone, and, if `scripts` run, for one of which a package has install scripts.
+ */
+export function captureTree({ directory, lock }: Project, { ignoreScripts }: { readonly ignoreScripts: boolean }): Captured | undefined {
+  const text = readFileSync(join(directory, HIDDEN_LOCKFILE), 'utf8');
+  const hidden = parseLock(text);
+  const packages: [string, string][] = [];
+  const links: [string, string][] = [];
+  for (const [location, entry] of hidden.packages) {
+    if (JSON.stringify(entry) !== JSON.stringify(lock.packages.get(location))) return undefined;
+    if (!isInstalled(location) || entry.inBundle === true) continue;
+    if (entry.hasInstallScript === true && !ignoreScripts) return undefined;
+    if (entry.link === true) links.push([location, readlinkSync(join(directory, location))]);
+    else if (entry.integrity !== undefined && isFromRegistry(entry.resolved)) packages.push([location, entry.integrity]);
+    else return undefined;
+  }
+  packages.sort(([a], [b]) => (a < b ? -1 : 1));
+  return { hidden: text, packages, links, bins: readBins(directory, hidden) };
+}
+
+/** A registry's tarball; also where the lockfile does not say where from, because it leaves that out for registries. */
+function isFromRegistry(resolved: string | undefined): boolean {
+  return resolved === undefined || /^https?:\/\/[^/?#@]+\/[^?#]*\.tgz$/.test(resolved);
+}
+
+function readBins(directory: string, { packages }: Lock): [string, string][] {
+  const holders = new Set([...packages.keys()].filter(isInstalled).map((location) => location.slice(0, location.lastIndexOf('node_modules/') + 'node_modules'.length)));
+  return [...holders].sort().flatMap((holder) => {
+    const bin = `${holder}/.bin`;
+    return listDir(join(directory, bin)).map((name): [string, string] => [`${bin}/${name}`, readlinkSync(join(directory, bin, name))]);
+  });
+}
+
+function listDir(path: string): string[] {
+  try {
+    return readdirSync(path).sort();
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,121 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import satisfies from 'semver/functions/satisfies.js';
+import { entryId, type EntryKey } from '../cache/entry.ts';
+import type { LocalCache, LocalEntry } from '../cache/local.ts';
+import { sha256 } from '../hash.ts';
+import type { Captured } from './capture.ts';
+import { packageKey, type PackageMeta, type TreeMeta } from './entry.ts';
+import { nameAt, parseLock, type LockPackage } from './lockfile.ts';
+import { contentPath } from './feed.ts';
+import { makePackage } from './package.ts';
+
+/** What has to be known to collect what an npm brought, after it has ended. */
+export interface CollectDetails {
+  /** Of npm's own cache; the tarballs are in its `_cacache`. */
+  readonly npmCache: string;
+  /** The text of the project's lockfile. */
+  readonly lock: string;
+  readonly npmVersion: string;
+  readonly nodeVersion: string;
+  /** What npm made of the project, if that can be served. */
+  readonly tree: { readonly key: EntryKey; readonly captured: Captured } | undefined;
+}
+
+export type Collected =
+  | { readonly outcome: 'created'; readonly local: LocalEntry }
+  | { readonly outcome: 'exists' }
+  | { readonly outcome: 'skipped'; readonly what: string; readonly why: string };
+
+/** Makes entries of the packages of a lockfile whose tarballs npm has, and of the tree that it made of them, one at a time. */
+export function* collect(cache: LocalCache, details: CollectDetails, willCreate: (id: string) => void): Generator<Collected> {
+  const { packages } = parseLock(details.lock);
+  const made = new Map<string, LocalEntry<PackageMeta> | undefined>();
+  for (const [location, entry] of packages) {
+    const { integrity, version } = entry;
+    if (integrity === undefined || version === undefined || entry.link === true || made.has(integrity)) continue;
+    const collected = collectPackage(cache, details, entry.name ?? nameAt(location), version, integrity, willCreate);
+    if (collected === undefined) continue; // npm had no need of it here
+    made.set(integrity, cache.lookup(packageKey(entry.name ?? nameAt(location), version, integrity)));
+    yield collected;
+  }
+  if (details.tree) yield collectTree(cache, details, { key: details.tree.key, tree: details.tree.captured, packages, made }, willCreate);
+}
+
+function collectPackage(cache: LocalCache, { npmCache }: CollectDetails, name: string, version: string, integrity: string, willCreate: (id: string) => void): Collected | undefined {
+  const key = packageKey(name, version, integrity);
+  if (cache.lookup(key)) return { outcome: 'exists' };
+  const tarball = findTarball(npmCache, integrity);
+  if (!tarball) return undefined;
+  const what = `${name}@${version}`;
+  const claim = cache.claimEntry(key);
+  if (!claim) return { outcome: 'skipped', what, why: 'another process is at it' };
+  try {
+    willCreate(entryId(key));
+    return { outcome: 'created', local: makePackage(cache, key, integrity, tarball) };
+  } catch (error) {
+    return { outcome: 'skipped', what, why: error instanceof Error ? error.message : String(error) };
+  } finally {
+    claim.release();
+  }
+}
+
+/** A tarball as npm keeps it; not checked yet. */
+function findTarball(npmCache: string, integrity: string): Buffer | undefined {
+  const path = contentPath(npmCache, integrity);
+  try {
+    return path === undefined ? undefined : readFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+interface Seen {
+  readonly key: EntryKey;
+  readonly tree: Captured;
+  readonly packages: ReadonlyMap<string, LockPackage>;
+  /** Entries by integrity. */
+  readonly made: ReadonlyMap<string, LocalEntry<PackageMeta> | undefined>;
+}
+
+function collectTree(cache: LocalCache, details: CollectDetails, seen: Seen, willCreate: (id: string) => void): Collected {
+  const { key, tree } = seen;
+  if (cache.lookup(key)) return { outcome: 'exists' };
+  const why = whyNotServed(details, seen);
+  if (why !== undefined) return { outcome: 'skipped', what: 'the tree', why };
+  const staging = cache.stage(key);
+  try {
+    mkdirSync(staging.tree, { recursive: true });
+    writeFileSync(join(staging.tree, 'package-lock.json'), tree.hidden);
+    const file = { path: 'package-lock.json', size: Buffer.byteLength(tree.hidden), sha256: sha256(tree.hidden), executable: false };
+    const meta: TreeMeta = { packages: tree.packages, links: tree.links, bins: tree.bins };
+    willCreate(entryId(key));
+    return { outcome: 'created', local: staging.publish(key, { version: key.version.slice(0, 12), archive: { filename: file.path, sha256: file.sha256 }, meta }, [file]) };
+  } finally {
+    staging.discard();
+  }
+}
+
+/** What would make a served tree, or what npm says about it, another one. */
+function whyNotServed(details: CollectDetails, { tree, packages, made }: Seen): string | undefined {
+  const absent = tree.packages.find(([, integrity]) => made.get(integrity) === undefined);
+  if (absent) return `${absent[0]} is not cached`;
+  const unsupported = [...packages].find(([, entry]) => entry.optional !== true && !supports(entry, details));
+  if (unsupported) return `npm warns about the engines of ${unsupported[0] === '' ? 'the project' : unsupported[0]}`;
+  const crlf = tree.bins.find(([path, target]) => isCrlf(path, target, tree, made));
+  return crlf && `npm changes the line ends of ${crlf[0]}`;
+}
+
+/** npm-install-checks, checkEngine. */
+function supports({ engines }: LockPackage, { npmVersion, nodeVersion }: CollectDetails): boolean {
+  if (typeof engines !== 'object' || engines === null) return true;
+  const { node, npm } = engines as { node?: unknown; npm?: unknown };
+  const met = (range: unknown, version: string): boolean => typeof range !== 'string' || range === '' || satisfies(version, range, { includePrerelease: true });
+  return met(node, nodeVersion) && met(npm, npmVersion);
+}
+
+function isCrlf(bin: string, target: string, { packages }: Captured, made: Seen['made']): boolean {
+  const path = join(dirname(bin), target);
+  const holder = packages.filter(([location]) => path.startsWith(`${location}/`)).at(-1);
+  return holder !== undefined && (made.get(holder[1])?.entry.meta.crlf.includes(path.slice(holder[0].length + 1)) ?? false);
+}

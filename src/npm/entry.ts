@@ -1,0 +1,40 @@
+import type { Entry, EntryKey } from '../cache/entry.ts';
+import type { LocalEntry } from '../cache/local.ts';
+import { sha256 } from '../hash.ts';
+
+/** What an entry of a registry package knows beyond its files. */
+export interface PackageMeta {
+  /** Subresource Integrity of the tarball, as the lockfile has it. */
+  readonly integrity: string;
+  /** Files whose first line begins with `#!` and ends with CR LF: as a bin, npm would change them. */
+  readonly crlf: readonly string[];
+}
+
+/**
+ * What npm made of a project: an entry as well, whose one file is the hidden lockfile. Its version is the fingerprint of all that npm went
+ * by (project.ts).
+ */
+export interface TreeMeta {
+  /** Location and integrity of each package that comes out of a tarball of its own, parents before children. */
+  readonly packages: readonly (readonly [location: string, integrity: string])[];
+  /** Symbolic links to workspaces and directories. */
+  readonly links: readonly (readonly [location: string, target: string])[];
+  /** Symbolic links in `.bin` directories. */
+  readonly bins: readonly (readonly [path: string, target: string])[];
+}
+
+export type PackageEntry = LocalEntry<PackageMeta>;
+export type TreeEntry = LocalEntry<TreeMeta>;
+export type TreeManifest = Entry<TreeMeta>;
+
+/** The key of a registry package. It is the same whatever registry it came from: its bytes are what the integrity says. */
+export function packageKey(name: string, version: string, integrity: string): EntryKey {
+  return { ecosystem: 'npm', name, version, platform: 'any', origin: sha256(integrity).slice(0, 32) };
+}
+
+/** The name of no package can be this (validate-npm-package-name). */
+const TREE = 'node_modules';
+
+export function treeKey(fingerprint: string, platform: string): EntryKey {
+  return { ecosystem: 'npm', name: TREE, version: fingerprint, platform, origin: 'project' };
+}

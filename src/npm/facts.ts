@@ -1,0 +1,44 @@
+import { readFileSync, realpathSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import { PkgCacheError } from '../errors.ts';
+import type { NpmFacts } from './recognise/world.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Finds out which npm lies at `tool`, and which Node will run it: npm's own script begins with `#!/usr/bin/env node`. Throws UNRECOGNISED for
+ * anything else (a version manager's shim, a wrapper), which may do what it likes.
+ */
+export function factsOf(tool: string, env: Env): NpmFacts {
+  const script = realpathSync(tool);
+  if (!script.endsWith('/bin/npm-cli.js') || !readFileSync(script, 'utf8').startsWith('#!/usr/bin/env node\n')) throw unrecognised(`${tool} is not npm's own script`);
+  const npmDir = dirname(dirname(script));
+  const { name, version } = JSON.parse(readFileSync(join(npmDir, 'package.json'), 'utf8')) as { name?: string; version?: string };
+  if (name !== 'npm' || version === undefined) throw unrecognised(`${npmDir} is not npm`);
+  const nodeExecPath = realpathSync(findOnPath('node', env));
+  return { version, npmDir, nodeExecPath, nodeVersion: versionOf(nodeExecPath) };
+}
+
+function versionOf(node: string): string {
+  if (node === realpathSync(process.execPath)) return process.version;
+  const output = process.getBuiltinModule('node:child_process').execFileSync(node, ['--version'], { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'pipe', 'ignore'] });
+  return output.trim();
+}
+
+function findOnPath(name: string, env: Env): string {
+  const { accessSync, constants } = process.getBuiltinModule('node:fs');
+  for (const directory of (env['PATH'] ?? '').split(':')) {
+    if (!isAbsolute(directory)) continue;
+    try {
+      accessSync(join(directory, name), constants.X_OK);
+      return join(directory, name);
+    } catch {
+      // Not here.
+    }
+  }
+  throw unrecognised(`${name} is not on PATH`);
+}
+
+function unrecognised(why: string): PkgCacheError {
+  return new PkgCacheError('UNRECOGNISED', why);
+}

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { PkgCacheError } from '../errors.ts';
+import { assertSafePath } from '../archive/paths.ts';
+
+/** A package of a lockfile, or of the hidden one in node_modules (docs.npmjs.com, package-lock.json, `packages`). */
+export interface LockPackage {
+  readonly name?: string;
+  readonly version?: string;
+  readonly resolved?: string;
+  readonly integrity?: string;
+  readonly link?: boolean;
+  readonly dev?: boolean;
+  readonly optional?: boolean;
+  readonly devOptional?: boolean;
+  readonly peer?: boolean;
+  readonly inBundle?: boolean;
+  readonly hasInstallScript?: boolean;
+  readonly deprecated?: string;
+  readonly engines?: unknown;
+  readonly funding?: unknown;
+  readonly bin?: Readonly<Record<string, string>>;
+}
+
+/** Packages by location: `node_modules/a/node_modules/b`, or a workspace's directory; '' is the project itself. */
+export interface Lock {
+  readonly text: string;
+  readonly packages: ReadonlyMap<string, LockPackage>;
+}
+
+/**
+ * Reads the text of a lockfile of version 2 or 3 (also of a hidden one, which is 3). Throws UNRECOGNISED for any other, and for one that a
+ * careful npm would not have written.
+ */
+export function parseLock(text: string): Lock {
+  const { lockfileVersion, packages } = parse(text);
+  if (lockfileVersion !== 2 && lockfileVersion !== 3) throw refused('is not of version 2 or 3');
+  if (typeof packages !== 'object' || packages === null || Array.isArray(packages)) throw refused('has no packages');
+  const found = new Map<string, LockPackage>();
+  for (const [location, value] of Object.entries(packages)) {
+    if (typeof value !== 'object' || value === null) throw refused(`says nothing about ${location}`);
+    if (location !== '') assertSafePath(location, 'UNRECOGNISED');
+    found.set(location, value as LockPackage);
+  }
+  return { text, packages: found };
+}
+
+/** The lockfile at `path`, or undefined where there is none. */
+export function readLock(path: string): Lock | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  return parseLock(text);
+}
+
+/** The name under which a package is installed: the last part of its location, with its scope. */
+export function nameAt(location: string): string {
+  return location.slice(location.lastIndexOf('node_modules/') + 'node_modules/'.length);
+}
+
+/** Whether a location is one that npm fills: below a node_modules directory. */
+export function isInstalled(location: string): boolean {
+  return location.startsWith('node_modules/') || location.includes('/node_modules/');
+}
+
+function parse(text: string): { lockfileVersion?: unknown; packages?: unknown } {
+  try {
+    return (JSON.parse(text) ?? {}) as { lockfileVersion?: unknown; packages?: unknown };
+  } catch {
+    throw refused('is no JSON');
+  }
+}
+
+function refused(why: string): PkgCacheError {
+  return new PkgCacheError('UNRECOGNISED', `the lockfile ${why}`);
+}

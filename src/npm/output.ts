@@ -1,0 +1,55 @@
+import { nameAt, isInstalled, type Lock } from './lockfile.ts';
+import type { NpmRequest } from './recognise/request.ts';
+import { plainText } from './recognise/warnings.ts';
+
+export interface OutputContext {
+  readonly print: (text: string) => void;
+  readonly printError: (text: string) => void;
+}
+
+/** Levels of `loglevel` at which npm says no more than what is written here. */
+const PLAIN_LEVELS = new Set(['silent', 'error', 'warn', 'notice']);
+
+/** Why what npm would print cannot be told, or undefined. */
+export function whyNotPrinted({ loglevel, json }: NpmRequest): string | undefined {
+  if (json) return 'the output is JSON';
+  return PLAIN_LEVELS.has(loglevel) ? undefined : `loglevel ${loglevel}`;
+}
+
+/** What npm says when an install has been done, as lib/utils/reify-output.js puts it. Without an audit, which would need the network. */
+export function announce(request: NpmRequest, hidden: Lock, { elapsed, fromCache, fromStore }: { elapsed: number; fromCache: number; fromStore: number }, context: OutputContext): void {
+  const { loglevel, fund, warnings } = request;
+  if (loglevel === 'silent') return;
+  if (loglevel !== 'error') {
+    for (const warning of warnings) context.printError(plainText(warning));
+    for (const [location, { deprecated, version, name }] of hidden.packages) {
+      if (typeof deprecated === 'string') context.printError(plainText({ level: 'warn', title: 'deprecated', text: `${name ?? nameAt(location)}@${version ?? ''}: ${deprecated}` }));
+    }
+  }
+  const added = [...hidden.packages.keys()].filter(isInstalled).length;
+  const what = added === 0 ? 'up to date' : `added ${added} package${added === 1 ? '' : 's'}`;
+  const sources = [...(fromCache > 0 ? [`${fromCache} from the cache`] : []), ...(fromStore > 0 ? [`${fromStore} from the store`] : [])];
+  context.print(`\n${what} in ${duration(elapsed)}\n`);
+  if (sources.length > 0) context.print(`pkg-cache: ${sources.join(', ')}\n`);
+  const funded = fund ? countFunded(hidden) : 0;
+  if (funded > 0) context.print(`\n${funded} package${funded === 1 ? ' is' : 's are'} looking for funding\n  run \`npm fund\` for details\n`);
+}
+
+/** libnpmfund, `readTree` with `countOnly`: packages with a funding URL, each version once. */
+function countFunded(hidden: Lock): number {
+  const funded = [...hidden.packages].filter(([, entry]) => hasFunding(entry.funding));
+  return new Set(funded.map(([location, { name, version }]) => `${name ?? nameAt(location)}@${version ?? ''}`)).size;
+}
+
+function hasFunding(funding: unknown): boolean {
+  if (Array.isArray(funding)) return funding.some(hasFunding);
+  const url = typeof funding === 'string' ? funding : (funding as { url?: unknown } | undefined)?.url;
+  return typeof url === 'string' && /^https?:\/\//.test(url);
+}
+
+/** The package `ms`, in its short form. */
+function duration(milliseconds: number): string {
+  if (milliseconds >= 3_600_000) return `${Math.round(milliseconds / 3_600_000)}h`;
+  if (milliseconds >= 60_000) return `${Math.round(milliseconds / 60_000)}m`;
+  return milliseconds >= 1000 ? `${Math.round(milliseconds / 1000)}s` : `${Math.round(milliseconds)}ms`;
+}

@@ -1,0 +1,39 @@
+import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { EntryFile, EntryKey } from '../cache/entry.ts';
+import { archiveIn, type LocalCache } from '../cache/local.ts';
+import { PkgCacheError } from '../errors.ts';
+import { sha256, sha512 } from '../hash.ts';
+import type { PackageEntry, PackageMeta } from './entry.ts';
+import { verifyIntegrity } from './integrity.ts';
+import { unpackTarball } from './tarball.ts';
+
+/**
+ * Makes an entry of a tarball. Throws ARCHIVE_INVALID for one that has not the integrity, or that npm might unpack in another way; the
+ * system's error when it cannot be written.
+ */
+export function makePackage(cache: LocalCache, key: EntryKey, integrity: string, tarball: Buffer): PackageEntry {
+  if (!verifyIntegrity(tarball, integrity)) throw new PkgCacheError('ARCHIVE_INVALID', `the tarball of ${key.name}@${key.version} has not the integrity of the lockfile`);
+  const staging = cache.stage(key);
+  try {
+    mkdirSync(staging.dir, { recursive: true });
+    const files = unpackTarball(tarball, staging.tree);
+    writeFileSync(archiveIn(staging.dir), tarball, { mode: 0o644 });
+    const meta: PackageMeta = { integrity, crlf: files.filter((file) => hasCrlf(join(staging.tree, file.path), file)).map(({ path }) => path) };
+    return staging.publish(key, { version: key.version, archive: { filename: `${key.name}-${key.version}.tgz`, sha256: sha256(tarball), sha512: sha512(tarball) }, meta }, files);
+  } finally {
+    staging.discard();
+  }
+}
+
+/** Whether the first line begins with `#!` and ends with CR LF (bin-links, fix-bin.js, which looks at as many bytes). */
+function hasCrlf(path: string, { size }: EntryFile): boolean {
+  const bytes = Buffer.alloc(Math.min(size, 2048));
+  const fd = openSync(path, 'r');
+  try {
+    readSync(fd, bytes, 0, bytes.length, 0);
+  } finally {
+    closeSync(fd);
+  }
+  return /^#![^\n]+\r\n/.test(bytes.toString('utf8'));
+}

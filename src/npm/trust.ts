@@ -1,0 +1,35 @@
+import { dirname, join } from 'node:path';
+import type { TreeMeta } from './entry.ts';
+import { isInstalled, type Lock, type LockPackage } from './lockfile.ts';
+import type { NpmRequest } from './recognise/request.ts';
+
+/**
+ * Why a tree may not be that of the project, whoever has made it, or undefined: every package must be one of the project's own lockfile, with
+ * the integrity that is written there; only what npm may leave out may be absent; and nothing may lie outside of what npm fills.
+ */
+export function whyNotTrusted(tree: TreeMeta, hidden: Lock, lock: Lock, request: NpmRequest): string | undefined {
+  for (const [location, entry] of hidden.packages) {
+    if (JSON.stringify(entry) !== JSON.stringify(lock.packages.get(location))) return `${location} is another one than in the lockfile`;
+  }
+  const absent = [...lock.packages].find(([location, entry]) => location !== '' && !hidden.packages.has(location) && !isOmissible(entry, request));
+  if (absent) return `${absent[0]} is missing`;
+  const placed = new Map<string, string>(tree.packages);
+  for (const [location, entry] of hidden.packages) {
+    if (placed.get(location) !== integrityOf(location, entry)) return `${location} has another integrity`;
+  }
+  const stray = [...tree.packages, ...tree.links].find(([location]) => !isInstalled(location) || !hidden.packages.has(location));
+  return stray?.[0] ?? tree.bins.find(([path, target]) => !isBin(path, target))?.[0];
+}
+
+/** Of what comes out of a tarball of its own. */
+function integrityOf(location: string, { link, inBundle, integrity }: LockPackage): string | undefined {
+  return !isInstalled(location) || link === true || inBundle === true ? undefined : integrity;
+}
+
+function isOmissible({ dev, optional, devOptional, peer, inBundle }: LockPackage, { omit }: NpmRequest): boolean {
+  return optional === true || devOptional === true || inBundle === true || (dev === true && omit.has('dev')) || (peer === true && omit.has('peer'));
+}
+
+function isBin(path: string, target: string): boolean {
+  return /^(?:[^/]+\/)*node_modules\/\.bin\/[^/]+$/.test(path) && !target.startsWith('/') && !join(dirname(path), target).startsWith('..');
+}
