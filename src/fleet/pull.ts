@@ -13,7 +13,6 @@ import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { MAX_POINTER, archiveKey, decodePointer, originalKey, pointerKey, type Pointer } from './objects.ts';
 import { readFileSync } from 'node:fs';
-import { sha256 } from '../hash.ts';
 
 /** Archives up to this size (bytes) are held in memory; larger ones go through a file. */
 const IN_MEMORY = 8 << 20;
@@ -161,7 +160,8 @@ export class Puller {
 
 async function intoMemory(body: Readable, expected: Pointer['archive']): Promise<{ bytes: Buffer }> {
   const bytes = await readAll(body);
-  assertHash(sha256(bytes), expected);
+  // Not `createHash`: this one is computed on another thread.
+  assertHash(Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex'), expected);
   return { bytes };
 }
 
