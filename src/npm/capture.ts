@@ -5,7 +5,7 @@ import { isInstalled, parseLock, type Lock } from './lockfile.ts';
 import type { Project } from './project.ts';
 
 /** What npm made of a project, as it says itself in its hidden lockfile, and the links that it made. */
-export interface Captured extends TreeMeta {
+export interface Captured extends Omit<TreeMeta, 'unsupported'> {
   /** The text of the hidden lockfile. */
   readonly hidden: string;
 }

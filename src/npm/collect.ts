@@ -81,14 +81,17 @@ interface Seen {
 function collectTree(cache: LocalCache, details: CollectDetails, seen: Seen, willCreate: (id: string) => void): Collected {
   const { key, tree } = seen;
   if (cache.lookup(key)) return { outcome: 'exists' };
-  const why = whyNotServed(details, seen);
+  const why = whyNotServed(seen);
   if (why !== undefined) return { outcome: 'skipped', what: 'the tree', why };
   const staging = cache.stage(key);
   try {
     mkdirSync(staging.tree, { recursive: true });
     writeFileSync(join(staging.tree, 'package-lock.json'), tree.hidden);
     const file = { path: 'package-lock.json', size: Buffer.byteLength(tree.hidden), sha256: sha256(tree.hidden), executable: false };
-    const meta: TreeMeta = { packages: tree.packages, links: tree.links, bins: tree.bins };
+    const installed = parseLock(tree.hidden).packages;
+    const checked = [...seen.packages].filter(([location, entry]) => entry.optional !== true && (location === '' || installed.has(location)));
+    const unsupported = checked.filter(([, entry]) => !supports(entry, details)).map(([location]) => location);
+    const meta: TreeMeta = { packages: tree.packages, links: tree.links, bins: tree.bins, unsupported };
     willCreate(entryId(key));
     return { outcome: 'created', local: staging.publish(key, { version: key.version.slice(0, 12), archive: { filename: file.path, sha256: file.sha256 }, meta }, [file]) };
   } finally {
@@ -97,11 +100,9 @@ function collectTree(cache: LocalCache, details: CollectDetails, seen: Seen, wil
 }
 
 /** What would make a served tree, or what npm says about it, another one. */
-function whyNotServed(details: CollectDetails, { tree, packages, made }: Seen): string | undefined {
+function whyNotServed({ tree, made }: Seen): string | undefined {
   const absent = tree.packages.find(([, integrity]) => made.get(integrity) === undefined);
   if (absent) return `${absent[0]} is not cached`;
-  const unsupported = [...packages].find(([, entry]) => entry.optional !== true && !supports(entry, details));
-  if (unsupported) return `npm warns about the engines of ${unsupported[0] === '' ? 'the project' : unsupported[0]}`;
   const crlf = tree.bins.find(([path, target]) => isCrlf(path, target, tree, made));
   return crlf && `npm changes the line ends of ${crlf[0]}`;
 }

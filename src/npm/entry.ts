@@ -19,6 +19,8 @@ export interface TreeMeta {
   readonly packages: readonly (readonly [location: string, integrity: string])[];
   /** Symbolic links to workspaces and directories. */
   readonly links: readonly (readonly [location: string, target: string])[];
+  /** Locations of packages that do not support this Node or npm: npm warns about each. '' is the project itself. */
+  readonly unsupported: readonly string[];
   /** Symbolic links in `.bin` directories. */
   readonly bins: readonly (readonly [path: string, target: string])[];
 }

@@ -1,3 +1,4 @@
+import { format } from 'node:util';
 import { nameAt, isInstalled, type Lock } from './lockfile.ts';
 import type { NpmRequest } from './recognise/request.ts';
 import { plainText } from './recognise/warnings.ts';
@@ -16,12 +17,20 @@ export function whyNotPrinted({ loglevel, json }: NpmRequest): string | undefine
   return PLAIN_LEVELS.has(loglevel) ? undefined : `loglevel ${loglevel}`;
 }
 
+/** What was installed: the project's lockfile, the hidden one, and what TreeMeta says. */
+export interface Installed {
+  readonly lock: Lock;
+  readonly hidden: Lock;
+  readonly unsupported: readonly string[];
+}
+
 /** What npm says when an install has been done, as lib/utils/reify-output.js puts it. Without an audit, which would need the network. */
-export function announce(request: NpmRequest, hidden: Lock, { elapsed, fromCache, fromStore }: { elapsed: number; fromCache: number; fromStore: number }, context: OutputContext): void {
+export function announce(request: NpmRequest, { lock, hidden, unsupported }: Installed, { elapsed, fromCache, fromStore }: { elapsed: number; fromCache: number; fromStore: number }, context: OutputContext): void {
   const { loglevel, fund, warnings } = request;
   if (loglevel === 'silent') return;
   if (loglevel !== 'error') {
     for (const warning of warnings) context.printError(plainText(warning));
+    for (const location of unsupported) context.printError(plainText({ level: 'warn', title: 'EBADENGINE', text: engineWarning(location, lock, request) }));
     for (const [location, { deprecated, version, name }] of hidden.packages) {
       if (typeof deprecated === 'string') context.printError(plainText({ level: 'warn', title: 'deprecated', text: `${name ?? nameAt(location)}@${version ?? ''}: ${deprecated}` }));
     }
@@ -33,6 +42,13 @@ export function announce(request: NpmRequest, hidden: Lock, { elapsed, fromCache
   if (sources.length > 0) context.print(`pkg-cache: ${sources.join(', ')}\n`);
   const funded = fund ? countFunded(hidden) : 0;
   if (funded > 0) context.print(`\n${funded} package${funded === 1 ? ' is' : 's are'} looking for funding\n  run \`npm fund\` for details\n`);
+}
+
+/** arborist logs an error of npm-install-checks, `checkEngine`, as text and object. */
+function engineWarning(location: string, lock: Lock, { nodeVersion, npmVersion }: NpmRequest): string {
+  const { name, version, engines } = lock.packages.get(location) ?? {};
+  const id = `${name ?? nameAt(location)}@${version ?? ''}`;
+  return format('Unsupported engine', { package: id, required: engines, current: { node: nodeVersion, npm: npmVersion } });
 }
 
 /** libnpmfund, `readTree` with `countOnly`: packages with a funding URL, each version once. */

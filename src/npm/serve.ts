@@ -141,7 +141,7 @@ class Attempt {
       throw error;
     }
     for (const entry of [tree, ...this.#packages.values()]) cache.touch(entry);
-    announce(request, hidden, { elapsed: Date.now() - started, fromStore: this.#pulled, fromCache: this.#packages.size - this.#pulled }, context);
+    announce(request, { lock: project.lock, hidden, unsupported: tree.entry.meta.unsupported }, { elapsed: Date.now() - started, fromStore: this.#pulled, fromCache: this.#packages.size - this.#pulled }, context);
     made.close();
     return true;
   }

@@ -15,7 +15,7 @@ beforeAll(async () => {
   world = await startWorld({ store: true });
   registry = await startNpmRegistry();
   registry.publish({ name: 'leaf', version: '1.0.0', files: { 'lib/deep/leaf.js': '1\n', '.gitignore': 'x\n' } });
-  registry.publish({ name: 'leaf', version: '2.0.0', manifest: { deprecated: 'use a tree', funding: 'https://example.com/leaf' } });
+  registry.publish({ name: 'leaf', version: '2.0.0', manifest: { deprecated: 'use a tree', funding: 'https://example.com/leaf', engines: { node: '>=99', npm: '*' } } });
   registry.publish({ name: '@scope/branch', version: '1.2.3', manifest: { dependencies: { leaf: '^1.0.0' }, bin: { branch: 'cli.js' } }, files: { 'cli.js': '#!/usr/bin/env node\n' } });
   registry.publish({ name: 'trunk', version: '3.0.0', manifest: { dependencies: { leaf: '^2.0.0', '@scope/branch': '1.2.3' }, bin: 'run.sh', optionalDependencies: { elsewhere: '1.0.0' } }, files: { 'run.sh': '#!/bin/sh\n' } });
   registry.publish({ name: 'elsewhere', version: '1.0.0', manifest: { os: ['aix'] } });
