@@ -11,6 +11,7 @@ describe.each(MINORS)('the set for CPython %s', (minor) => {
 
   it('has all the awkward ones', () => {
     const names = new Set(pins(minor).map(({ name }) => name));
-    expect(Object.keys(AWKWARD).filter((name) => !names.has(name))).toEqual([]);
+    // See the set of 3.8 for why it does without docopt.
+    expect(Object.keys(AWKWARD).filter((name) => !names.has(name))).toEqual(minor === '3.8' ? ['docopt'] : []);
   });
 });

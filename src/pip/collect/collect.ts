@@ -29,7 +29,11 @@ export function* collect(cache: LocalCache, details: CollectDetails, willCreate:
       yield { outcome: 'skipped', what: `${absent.name}==${absent.version}`, why: 'pip did not finish installing it' };
       return;
     }
-    for (const install of report.cachable) yield collectOne(cache, details, install, infos.get(infoKey(install.name, install.version)) ?? '', willCreate);
+    for (const install of report.cachable) {
+      const info = infos.get(infoKey(install.name, install.version)) ?? '';
+      if (info.endsWith('.dist-info')) yield collectOne(cache, details, install, info, willCreate);
+      else yield { outcome: 'skipped', what: `${install.name}==${install.version}`, why: 'setup.py installed it, without a RECORD' };
+    }
   } finally {
     rmSync(details.report, { force: true });
   }
@@ -53,13 +57,13 @@ function collectOne(cache: LocalCache, details: CollectDetails, install: Reporte
   }
 }
 
-/** The `.dist-info` directories in the target, by normal name and version. */
+/** The `.dist-info` directories in the target, and what setup.py leaves instead (`.egg-info`), by normal name and version. */
 function findInfos({ layout }: CollectDetails): Map<string, string> {
   const found = new Map<string, string>();
   for (const lib of new Set([layout.actual.purelib, layout.actual.platlib])) {
     for (const name of listDir(lib)) {
-      const parts = /^([^-]+)-([^-]+)\.dist-info$/.exec(name);
-      if (parts) found.set(infoKey(parts[1] ?? '', parts[2] ?? ''), name);
+      const parts = /^([^-]+)-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info$/.exec(name);
+      if (parts && (name.endsWith('.dist-info') || !found.has(infoKey(parts[1] ?? '', parts[2] ?? '')))) found.set(infoKey(parts[1] ?? '', parts[2] ?? ''), name);
     }
   }
   return found;

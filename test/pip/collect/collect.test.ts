@@ -1,0 +1,51 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, it } from 'vitest';
+import { sha256Base64Url } from '../../../src/hash.ts';
+import { collect } from '../../../src/pip/collect/collect.ts';
+import type { CollectDetails } from '../../../src/pip/collect/job.ts';
+import { tempCache, tempDir } from '../../cache/support.ts';
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+/** A distribution as pip leaves one from a wheel. */
+function distInfo(lib: string, name: string, version: string): void {
+  const files = {
+    [`${name}.py`]: 'x = 1\n',
+    [`${name}-${version}.dist-info/WHEEL`]: 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\n',
+    [`${name}-${version}.dist-info/METADATA`]: `Metadata-Version: 2.1\nName: ${name}\nVersion: ${version}\n`,
+  };
+  for (const [path, text] of Object.entries(files)) write(join(lib, path), text);
+  const rows = Object.entries(files).map(([path, text]) => `${path},sha256=${sha256Base64Url(text)},${text.length}\r\n`);
+  write(join(lib, `${name}-${version}.dist-info/RECORD`), `${rows.join('')}${name}-${version}.dist-info/RECORD,,\r\n`);
+}
+
+function detailsFor(root: string, names: readonly string[]): CollectDetails {
+  const report = join(root, 'report.json');
+  const install = names.map((name) => ({
+    download_info: { url: `https://example.com/${name}-1.0.tar.gz`, archive_info: { hashes: { sha256: 'a'.repeat(64) } } },
+    metadata: { name, version: '1.0' },
+  }));
+  write(report, JSON.stringify({ version: '1', install }));
+  const scheme = { purelib: join(root, 'lib'), platlib: join(root, 'lib'), headers: join(root, 'include/@DIST@'), scripts: join(root, 'bin'), data: root };
+  const rest = { platform: 'any', builtPlatform: 'built', origin: 'origin', executable: '/usr/bin/python3', cacheTag: 'cpython-38', magic: 3413, buildOptions: false, narrow: [] };
+  return { report, layout: { actual: scheme, recorded: scheme }, ...rest };
+}
+
+it('caches the others of a set of which setup.py installed one, as pip did before 23.1', () => {
+  const root = tempDir();
+  distInfo(join(root, 'lib'), 'modern', '1.0');
+  write(join(root, 'lib/of_old-1.0-py3.8.egg-info/PKG-INFO'), '');
+  const collected = [...collect(tempCache(), detailsFor(root, ['of-old', 'modern']), () => undefined)];
+  expect(collected).toMatchObject([{ outcome: 'skipped', why: 'setup.py installed it, without a RECORD' }, expect.objectContaining({ outcome: 'created' })]);
+});
+
+it('caches nothing of a set that is not all there', () => {
+  const root = tempDir();
+  distInfo(join(root, 'lib'), 'modern', '1.0');
+  const collected = [...collect(tempCache(), detailsFor(root, ['absent', 'modern']), () => undefined)];
+  expect(collected).toMatchObject([{ outcome: 'skipped', what: 'absent==1.0', why: 'pip did not finish installing it' }]);
+});
