@@ -236,6 +236,11 @@ export function archiveIn(dir: string): string {
   return join(dir, 'archive');
 }
 
+/** Whether an error means that an entry is damaged: bytes that are not what the manifest says, or files that are not there at all. */
+export function isDamage(error: unknown): boolean {
+  return (error instanceof PkgCacheError && error.code === 'ENTRY_INVALID') || systemCode(error) === 'ENOENT' || error instanceof SyntaxError;
+}
+
 /** A package as its ecosystem writes it: `name==version`, `name@version`. */
 export function describe({ key, version }: { readonly key: { readonly ecosystem: string; readonly name: string }; readonly version: string }): string {
   return `${key.name}${key.ecosystem === 'npm' ? '@' : '=='}${version}`;

@@ -1,8 +1,8 @@
 import { chmodSync, closeSync, fchmodSync, futimesSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { copyTree, type LinkMode, type Modes } from '../cache/copy.ts';
-import { describe, type LocalCache } from '../cache/local.ts';
-import { PkgCacheError, systemCode } from '../errors.ts';
+import { describe, isDamage, type LocalCache } from '../cache/local.ts';
+import { PkgCacheError } from '../errors.ts';
 import { adopt } from '../place/adopt.ts';
 import { UndoLog, exists } from '../place/undo.ts';
 import { openWorkshop, removeWorkshop } from '../place/workshop.ts';
@@ -148,9 +148,4 @@ function giveOwnInode(file: string): void {
   const bytes = readFileSync(file);
   unlinkSync(file);
   writeFileSync(file, bytes, { flag: 'wx' });
-}
-
-/** Bytes that are not what the manifest says, or files that are not there at all. */
-function isDamage(error: unknown): boolean {
-  return (error instanceof PkgCacheError && error.code === 'ENTRY_INVALID') || systemCode(error) === 'ENOENT' || error instanceof SyntaxError;
 }

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tryClaim, type Claim } from '../cache/claim.ts';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { InstallContext, Original, Remote } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
+import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/workshop.ts';
 import { packageKey, type PackageEntry, type PackageMeta, type TreeEntry, type TreeMeta } from './entry.ts';
 import { sha512Of } from './integrity.ts';
@@ -27,16 +27,13 @@ export interface Serving {
   readonly started: number;
 }
 
-/** How long one install waits for another one in the same project before it leaves the matter to npm, in milliseconds. */
-const PATIENCE = 60_000;
-
 /**
  * Serves a project, and says whether it could; if not, it is as it was. The store is only asked by the process that is in charge: what comes
  * from there takes long enough for somebody to want to stop it.
  */
 export async function serve(serving: Serving): Promise<boolean> {
   const { context, project } = serving;
-  const claim = await claimProject(context, project.directory);
+  const claim = await takeTurn(context.cache, project.directory, context.checkpoint);
   if (!claim) return false;
   try {
     recoverTarget(context.cache, join(project.directory, 'node_modules'));
@@ -48,17 +45,6 @@ export async function serve(serving: Serving): Promise<boolean> {
   } finally {
     claim.release();
   }
-}
-
-async function claimProject({ cache, checkpoint }: InstallContext, directory: string): Promise<Claim | undefined> {
-  const path = cache.path('claims', `env-${sha256(directory).slice(0, 32)}`);
-  for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
-    const claim = tryClaim(path);
-    if (claim) return claim;
-    checkpoint();
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  return undefined;
 }
 
 class Attempt {

@@ -1,10 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { entryId, type EntryKey } from '../cache/entry.ts';
-import { tryClaim, type Claim } from '../cache/claim.ts';
 import { ReadyCopies } from '../cache/ready.ts';
 import { PkgCacheError } from '../errors.ts';
-import { sha256 } from '../hash.ts';
 import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
 import { EXEC, type Decision, type InstallContext, type Outcome, type Remote } from '../context.ts';
 import { readReport } from './collect/report.ts';
@@ -13,6 +11,7 @@ import { findInstalled, findLeftover, isReplaceable, type InstalledView } from '
 import { installationOrder } from './order.ts';
 import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
+import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/workshop.ts';
 import { announceEnd, announceHits, announceIgnored, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
 import { whyNotServed } from './refusals.ts';
@@ -80,9 +79,6 @@ function outputFor(context: InstallContext, { request }: Understood): Output {
   });
 }
 
-/** How long one install waits for another one in the same environment before it leaves the matter to pip, in milliseconds. */
-const PATIENCE = 60_000;
-
 /** Pulling more than this many bytes takes long enough for somebody to want to stop it. */
 const LONG_PULL = 32 << 20;
 
@@ -109,7 +105,7 @@ class Attempt {
   }
 
   async run(): Promise<Decision> {
-    const claim = await this.#claimEnvironment();
+    const claim = await takeTurn(this.#context.cache, this.#understood.layoutOf('').actual.purelib, this.#context.checkpoint);
     if (!claim) return observe(this.#context, this.#understood, 'another install is at work in the same environment');
     try {
       recoverTarget(this.#context.cache, this.#understood.layoutOf('').actual.purelib);
@@ -117,18 +113,6 @@ class Attempt {
     } finally {
       claim.release();
     }
-  }
-
-  /** Two installs into one environment come one after the other; the second sees what the first has done. */
-  async #claimEnvironment(): Promise<Claim | undefined> {
-    const path = this.#context.cache.path('claims', `env-${sha256(this.#understood.layoutOf('').actual.purelib).slice(0, 32)}`);
-    for (const end = Date.now() + PATIENCE; Date.now() < end; ) {
-      const claim = tryClaim(path);
-      if (claim) return claim;
-      this.#context.checkpoint();
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
-    return undefined;
   }
 
   async #runAlone(): Promise<Decision> {

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyTree, modesFor, type LinkMode, type Modes } from '../../cache/copy.ts';
-import { describe, type LocalCache } from '../../cache/local.ts';
+import { describe, isDamage, type LocalCache } from '../../cache/local.ts';
 import type { ReadyCopies } from '../../cache/ready.ts';
-import { PkgCacheError, systemCode } from '../../errors.ts';
+import { PkgCacheError } from '../../errors.ts';
 import type { PipEntry, SchemeKey } from '../entry.ts';
 import type { InstalledDistribution } from '../installed.ts';
 import type { Layout } from '../python/schemes.ts';
@@ -125,9 +125,4 @@ export class Installation {
   #layout({ displayName }: Placement): Layout {
     return this.#context.layoutOf(displayName);
   }
-}
-
-/** Bytes that are not what the manifest says, or files that are not there at all. */
-function isDamage(error: unknown): boolean {
-  return (error instanceof PkgCacheError && error.code === 'ENTRY_INVALID') || systemCode(error) === 'ENOENT' || error instanceof SyntaxError;
 }
