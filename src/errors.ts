@@ -9,7 +9,7 @@ export type ErrorCode =
   | 'UNRECOGNISED' // input that only the real tool may interpret
   | 'PLACE_FAILED'; // placing files in the target failed and was undone
 
-/** By what an error of ours is known: the build makes two bundles (scripts/build.mjs), each with a copy of the class. */
+/** By what an error of ours is known: the build makes several scripts (scripts/build.mjs), each with a copy of the class. */
 const BRAND = Symbol.for('pkg-cache.error');
 
 /**

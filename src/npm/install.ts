@@ -24,11 +24,13 @@ import { serve } from './serve.ts';
  */
 export async function install(context: InstallContext): Promise<Decision> {
   const started = Date.now();
-  const recognition = recogniseNpm(context.argv, factsOf(context.tool, context.env), context);
+  const facts = unlessUnrecognised(() => factsOf(context.tool, context.env));
+  if (!facts) return leave(context, "it is not npm's own script");
+  const recognition = recogniseNpm(context.argv, facts, context);
   if (recognition.kind === 'other') return EXEC;
   if (recognition.kind === 'passthrough' && !recognition.observe) return leave(context, recognition.reason);
   const { request } = recognition;
-  const project = tryToRead(request.prefix);
+  const project = unlessUnrecognised(() => readProject(request.prefix));
   const reason = recognition.kind === 'passthrough' ? recognition.reason : whyNotServed(request, project);
   if (reason === undefined && project && (await serve({ context, request, project, key: keyOf(project, request), started }))) return { kind: 'exit', outcome: { code: 0 } };
   if (context.role === 'shielded') return EXEC;
@@ -40,10 +42,10 @@ function leave(context: InstallContext, reason: string): Decision {
   return EXEC;
 }
 
-/** The project; undefined where there is none, or one that only npm can read. */
-function tryToRead(directory: string): Project | undefined {
+/** What `read` returns; undefined where it comes upon something that only npm knows what to make of. */
+function unlessUnrecognised<T>(read: () => T): T | undefined {
   try {
-    return readProject(directory);
+    return read();
   } catch (error) {
     if (error instanceof PkgCacheError && error.code === 'UNRECOGNISED') return undefined;
     throw error;

@@ -6,7 +6,7 @@ export function platformOf({ nodeVersion }: NpmRequest): string {
   return `node-${nodeVersion.replace(/^v/, '').split('.')[0] ?? ''}-${process.platform}-${arch()}-${libc()}`;
 }
 
-/** As npm tells it (npm-install-checks, current-env.js); the report is costly, so only its header is asked for. */
+/** As npm tells it (npm-install-checks, current-env.js). */
 function libc(): string {
   if (process.platform !== 'linux') return 'none';
   const { header } = (process.report?.getReport() ?? {}) as { header?: { glibcVersionRuntime?: string } };
