@@ -31,10 +31,11 @@ export async function install(context: InstallContext): Promise<Decision> {
   if (recognition.kind === 'passthrough' && !recognition.observe) return leave(context, recognition.reason);
   const { request } = recognition;
   const project = unlessUnrecognised(() => readProject(request.prefix));
+  const key = project && keyOf(project, request);
   const reason = recognition.kind === 'passthrough' ? recognition.reason : whyNotServed(request, project);
-  if (reason === undefined && project && (await serve({ context, request, project, key: keyOf(project, request), started }))) return { kind: 'exit', outcome: { code: 0 } };
+  if (reason === undefined && project && key && (await serve({ context, request, project, key, started }))) return { kind: 'exit', outcome: { code: 0 } };
   if (context.role === 'shielded') return EXEC;
-  return context.role === 'aside' ? { kind: 'continue' } : await runNpm(context, request, project);
+  return context.role === 'aside' ? { kind: 'continue' } : await runNpm(context, request, project, key);
 }
 
 function leave(context: InstallContext, reason: string): Decision {
@@ -71,9 +72,8 @@ function hasModules(directory: string): boolean {
 }
 
 /** The real npm; afterwards, if it succeeds, what it has brought and made is collected. */
-async function runNpm(context: InstallContext, request: NpmRequest, before: Project | undefined): Promise<Decision> {
+async function runNpm(context: InstallContext, request: NpmRequest, before: Project | undefined, key: EntryKey | undefined): Promise<Decision> {
   if (before) feed(context.cache, before.lock, request.cache);
-  const key = before && keyOf(before, request);
   const outcome = await context.runTool(context.env);
   if ('code' in outcome && outcome.code === 0) tryToCollect(context, request, key);
   return { kind: 'exit', outcome };

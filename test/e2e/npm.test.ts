@@ -237,6 +237,18 @@ describe('what is left to npm', () => {
     expect(await worker.cached()).toEqual(['tool==1.0.0']);
   });
 
+  it('an npm behind a wrapper, without a word', async () => {
+    const directory = await project();
+    const worker = await filled(directory);
+    const wrapper = join(world.root, 'wrapper');
+    mkdirSync(wrapper, { recursive: true });
+    writeFileSync(join(wrapper, 'npm'), '#!/bin/sh\nexec /usr/bin/env -u NOTHING npm "$@"\n', { mode: 0o755 });
+    const { outcome } = await reference(directory);
+    const PATH = [worker.shims, wrapper, world.box.env['PATH']].join(':');
+    const left = await npm(worker, directory, ['ci'], { PATH });
+    expect(left).toMatchObject({ code: 0, stderr: outcome.stderr });
+  });
+
   it('everything, with --no-pkg-caching or PKG_CACHE=off', async () => {
     const directory = await project();
     const worker = await filled(directory);
