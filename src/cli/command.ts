@@ -1,0 +1,18 @@
+import type { ArgumentsCamelCase, Argv } from 'yargs';
+
+/** One `pkg-cache` command: what yargs calls a command module, but that `run` says how it ended. */
+export interface Command<Options> {
+  /** As yargs writes it: the name, positionals, and `$0` among the names of the default. */
+  readonly command: string | readonly string[];
+  /** One line of the list of commands. */
+  readonly describe: string;
+  /** Declares options, positionals and examples. */
+  readonly builder: (argv: Argv) => Argv<Options>;
+  /** The exit code: 0 done, 1 something is left or wrong. Errors of ours are told by whoever calls. */
+  readonly run: (options: ArgumentsCamelCase<Options>) => number | Promise<number>;
+}
+
+/** Adds a command to a parser; `ended` is told its exit code. */
+export function addCommand<Options>(parser: Argv, { command, describe, builder, run }: Command<Options>, ended: (code: number) => void): Argv {
+  return parser.command(command, describe, builder, async (options) => ended(await run(options)));
+}
