@@ -11,13 +11,15 @@ import { entryId } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry, Staging } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
+import { MemoryBudget } from './memory.ts';
 import { MAX_POINTER, archiveKey, decodePointer, originalKey, pointerKey, type Pointer } from './objects.ts';
 import { readFileSync } from 'node:fs';
 
-/** Archives up to this size (bytes) are held in memory; larger ones go through a file. */
-const IN_MEMORY = 8 << 20;
+/** Archives up to this size (bytes) are held in memory, MEMORY in all; larger ones go through a file. */
+const IN_MEMORY = 64 << 20;
+const MEMORY = 64 << 20;
 
-/** How many archives are on their way at once; with IN_MEMORY it bounds the memory that they take. */
+/** How many archives are on their way at once. */
 const PULLS = 8;
 
 /** Archives of registries are held in memory, PULLS at a time; larger ones (bytes) are left to the real tool. */
@@ -41,6 +43,7 @@ export class Puller {
   readonly #store: Store;
   readonly #report: (problem: PkgCacheError) => void;
   readonly #pointers = new Map<string, Pointer>();
+  readonly #memory = new MemoryBudget(MEMORY);
 
   constructor(cache: LocalCache, store: Store, report: (problem: PkgCacheError) => void) {
     this.#cache = cache;
@@ -64,7 +67,8 @@ export class Puller {
 
   /** Pulls entries whose manifests were found before; what could not be had is left out. */
   async pull(ids: readonly string[]): Promise<Map<string, LocalEntry>> {
-    const pointers = ids.flatMap((id) => this.#pointers.get(id) ?? []);
+    // Large ones first: what is left at the end then takes turns evenly.
+    const pointers = ids.flatMap((id) => this.#pointers.get(id) ?? []).sort((a, b) => b.archive.size - a.archive.size);
     return await this.#all(pointers.map((pointer) => ({ key: pointer.entry.key, download: () => this.#download(pointer) })));
   }
 
@@ -138,7 +142,11 @@ export class Puller {
   }
 
   async #download(pointer: Pointer): Promise<LocalEntry | undefined> {
-    const { entry, archive } = pointer;
+    const { size } = pointer.archive;
+    return await this.#memory.run(size <= IN_MEMORY ? size : 0, () => this.#downloadNow(pointer));
+  }
+
+  async #downloadNow({ entry, archive }: Pointer): Promise<LocalEntry | undefined> {
     const object = await this.#store.get(archiveKey(archive.sha256));
     if (!object) return undefined;
     const staging = this.#cache.stage(entry.key);
@@ -159,7 +167,10 @@ export class Puller {
 }
 
 async function intoMemory(body: Readable, expected: Pointer['archive']): Promise<{ bytes: Buffer }> {
-  const bytes = await readAll(body);
+  const bytes = Buffer.allocUnsafeSlow(expected.size);
+  let received = 0;
+  // The store has seen to it that it is not more than that.
+  for await (const chunk of body) received += (chunk as Buffer).copy(bytes, received);
   // Not `createHash`: this one is computed on another thread.
   assertHash(Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex'), expected);
   return { bytes };
