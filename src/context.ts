@@ -59,10 +59,10 @@ export interface InstallContext {
   readonly interruptible: <T>(work: Promise<T>) => Promise<T>;
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
-  /** Runs the real tool to its end, with the caller's terminal. */
-  readonly runTool: (env: Readonly<Record<string, string | undefined>>) => Promise<Outcome>;
+  /** Runs the real tool to its end, with the caller's terminal; `inside`: in a process that is ours at first (npm/inside/npm.ts). */
+  readonly runTool: (env: Readonly<Record<string, string | undefined>>, inside?: { readonly node: string; readonly plan: string }) => Promise<Outcome>;
 
-  /** A path for pip's report; undefined if the cache cannot be written. */
+  /** A path for a report of the tool, or for what it is told; undefined if the cache cannot be written. */
   readonly newReport: () => string | undefined;
   /** Has collected what the report will tell, once the tool has ended; false if that cannot be. */
   readonly collectAfterwards: (details: unknown) => boolean;

@@ -17,12 +17,14 @@ import { install } from './pip/install.ts';
  *     pip-shielded REAL ARG…   the same, for a caller that has signals ignored: never `continue`
  *     pip-continue REAL ARG…   has taken the shim's place: does it all
  *     npm REAL ARG…            the same three for npm
+ *     npm-inside PLAN ARG…     becomes the real npm (npm/inside/npm.ts)
  *     pkg-cache ARG…           the admin command
  *     background               empties the spool
  */
 async function main([mode = '', ...args]: readonly string[]): Promise<void> {
   const [, ecosystem, manner] = /^(pip|npm)(|-shielded|-continue)$/.exec(mode) ?? [];
   if (ecosystem !== undefined) return await (manner === '-continue' ? takeOver : decide)(args, { ecosystem: ecosystem as Ecosystem, role: ROLES[manner as keyof typeof ROLES] });
+  if (mode === 'npm-inside') return (await import('./npm/inside/npm.ts')).becomeNpm(args);
   const { runCli } = await import('./cli/main.ts');
   process.exitCode = mode === 'background' ? await runCli(['background']) : await runCli(args);
 }
@@ -138,9 +140,9 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, cacheDir, u
     interruptible: (work) => interruption.race(work),
     print: (text) => writeAll(1, text),
     printError: (text) => writeAll(2, text),
-    runTool: async (toolEnv) => {
+    runTool: async (toolEnv, inside) => {
       process.umask(umask);
-      return await runTool(tool, argv, toolEnv);
+      return await (inside ? runTool(inside.node, [launcher(), 'npm-inside', inside.plan, ...argv], toolEnv) : runTool(tool, argv, toolEnv));
     },
     newReport: () => spool.newReport(),
     // The shim becomes the real tool; in charge, we end after it.

@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TreeMeta } from './entry.ts';
+import type { Report } from './inside/plan.ts';
 import { isInstalled, parseLock, type Lock } from './lockfile.ts';
 import type { Project } from './project.ts';
 
@@ -14,9 +15,9 @@ export const HIDDEN_LOCKFILE = 'node_modules/.package-lock.json';
 
 /**
  * Looks at what npm has just left, before anybody else can change it. Returns undefined for a tree that is not put together from registry
- * packages and links alone, and, if `scripts` run, for one of which a package has install scripts.
+ * packages and links alone, and where it is not known which packages' install scripts have run.
  */
-export function captureTree({ directory, lock }: Project, { ignoreScripts }: { readonly ignoreScripts: boolean }): Captured | undefined {
+export function captureTree({ directory, lock }: Project, { ignoreScripts }: { readonly ignoreScripts: boolean }, report: Report | undefined): Captured | undefined {
   const text = readFileSync(join(directory, HIDDEN_LOCKFILE), 'utf8');
   const hidden = parseLock(text);
   const packages: [string, string][] = [];
@@ -24,13 +25,16 @@ export function captureTree({ directory, lock }: Project, { ignoreScripts }: { r
   for (const [location, entry] of hidden.packages) {
     if (JSON.stringify(entry) !== JSON.stringify(lock.packages.get(location))) return undefined;
     if (!isInstalled(location) || entry.inBundle === true) continue;
-    if (entry.hasInstallScript === true && !ignoreScripts) return undefined;
+    if (entry.hasInstallScript === true && !ignoreScripts && !report) return undefined;
     if (entry.link === true) links.push([location, readlinkSync(join(directory, location))]);
     else if (entry.integrity !== undefined && isFromRegistry(entry.resolved)) packages.push([location, entry.integrity]);
     else return undefined;
   }
   packages.sort(([a], [b]) => (a < b ? -1 : 1));
-  return { hidden: text, packages, links, bins: readBins(directory, hidden) };
+  const run = (report?.scripts ?? []).filter(({ location }) => hidden.packages.has(location));
+  if (run.some(({ ended }) => ended === undefined)) return undefined;
+  const built = [...new Set(run.map(({ location }) => location))].sort();
+  return { hidden: text, packages, links, bins: readBins(directory, hidden), built, unreviewed: report?.unreviewed ?? [] };
 }
 
 /** A registry's tarball; also where the lockfile does not say where from, because it leaves that out for registries. */

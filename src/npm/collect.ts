@@ -5,7 +5,8 @@ import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
 import { sha256 } from '../hash.ts';
 import type { Captured } from './capture.ts';
-import { packageKey, type PackageMeta, type TreeMeta } from './entry.ts';
+import { collectBuilt, type BuiltDetails } from './built/collect.ts';
+import { packageKey, type Collected, type PackageMeta, type TreeMeta } from './entry.ts';
 import { nameAt, parseLock, type LockPackage } from './lockfile.ts';
 import { contentPath } from './feed.ts';
 import { makePackage } from './package.ts';
@@ -20,12 +21,9 @@ export interface CollectDetails {
   readonly nodeVersion: string;
   /** What npm made of the project, if that can be served. */
   readonly tree: { readonly key: EntryKey; readonly captured: Captured } | undefined;
+  /** Packages whose install scripts have succeeded. */
+  readonly built: BuiltDetails | undefined;
 }
-
-export type Collected =
-  | { readonly outcome: 'created'; readonly local: LocalEntry }
-  | { readonly outcome: 'exists' }
-  | { readonly outcome: 'skipped'; readonly what: string; readonly why: string };
 
 /** Makes entries of the packages of a lockfile whose tarballs npm has, and of the tree that it made of them, one at a time. */
 export function* collect(cache: LocalCache, details: CollectDetails, willCreate: (id: string) => void): Generator<Collected> {
@@ -39,6 +37,7 @@ export function* collect(cache: LocalCache, details: CollectDetails, willCreate:
     made.set(integrity, cache.lookup(packageKey(entry.name ?? nameAt(location), version, integrity)));
     yield collected;
   }
+  if (details.built) yield* collectBuilt(cache, details.built, { packages, made }, willCreate);
   if (details.tree) yield collectTree(cache, details, { key: details.tree.key, tree: details.tree.captured, packages, made }, willCreate);
 }
 
@@ -81,17 +80,18 @@ interface Seen {
 function collectTree(cache: LocalCache, details: CollectDetails, seen: Seen, willCreate: (id: string) => void): Collected {
   const { key, tree } = seen;
   if (cache.lookup(key)) return { outcome: 'exists' };
-  const why = whyNotServed(seen);
+  const why = whyNotServed(seen) ?? whyNotBuilt(cache, details);
   if (why !== undefined) return { outcome: 'skipped', what: 'the tree', why };
   const staging = cache.stage(key);
   try {
     mkdirSync(staging.tree, { recursive: true });
-    writeFileSync(join(staging.tree, 'package-lock.json'), tree.hidden);
-    const file = { path: 'package-lock.json', size: Buffer.byteLength(tree.hidden), sha256: sha256(tree.hidden), executable: false };
-    const installed = parseLock(tree.hidden).packages;
+    const { hidden, ...captured } = tree;
+    writeFileSync(join(staging.tree, 'package-lock.json'), hidden);
+    const file = { path: 'package-lock.json', size: Buffer.byteLength(hidden), sha256: sha256(hidden), executable: false };
+    const installed = parseLock(hidden).packages;
     const checked = [...seen.packages].filter(([location, entry]) => entry.optional !== true && (location === '' || installed.has(location)));
     const unsupported = checked.filter(([, entry]) => !supports(entry, details)).map(([location]) => location);
-    const meta: TreeMeta = { packages: tree.packages, links: tree.links, bins: tree.bins, unsupported };
+    const meta: TreeMeta = { ...captured, unsupported };
     willCreate(entryId(key));
     return { outcome: 'created', local: staging.publish(key, { version: key.version.slice(0, 12), archive: { filename: file.path, sha256: file.sha256 }, meta }, [file]) };
   } finally {
@@ -105,6 +105,15 @@ function whyNotServed({ tree, made }: Seen): string | undefined {
   if (absent) return `${absent[0]} is not cached`;
   const crlf = tree.bins.find(([path, target]) => isCrlf(path, target, tree, made));
   return crlf && `npm changes the line ends of ${crlf[0]}`;
+}
+
+function whyNotBuilt(cache: LocalCache, { tree, built }: CollectDetails): string | undefined {
+  const keys = new Map(built?.keys);
+  const absent = tree?.captured.built.find((location) => {
+    const key = keys.get(location);
+    return key === undefined || cache.lookup(key) === undefined;
+  });
+  return absent && `what the install scripts of ${absent} have made is not cached`;
 }
 
 /** npm-install-checks, checkEngine. */

@@ -21,9 +21,19 @@ export interface TreeMeta {
   readonly links: readonly (readonly [location: string, target: string])[];
   /** Locations of packages that do not support this Node or npm: npm warns about each. '' is the project itself. */
   readonly unsupported: readonly string[];
+  /** Locations of packages that are as their install scripts have left them: each is an entry of its own (built/key.ts). */
+  readonly built: readonly string[];
+  /** What npm says about install scripts that nobody has reviewed. */
+  readonly unreviewed: readonly (readonly [title: string, text: string])[];
   /** Symbolic links in `.bin` directories. */
   readonly bins: readonly (readonly [path: string, target: string])[];
 }
+
+/** What became of something that was to be cached. */
+export type Collected =
+  | { readonly outcome: 'created'; readonly local: LocalEntry }
+  | { readonly outcome: 'exists' }
+  | { readonly outcome: 'skipped'; readonly what: string; readonly why: string };
 
 export type PackageEntry = LocalEntry<PackageMeta>;
 export type TreeEntry = LocalEntry<TreeMeta>;

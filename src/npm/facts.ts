@@ -19,10 +19,17 @@ export function factsOf(tool: string, env: Env): NpmFacts {
   return { version, npmDir, nodeExecPath, nodeVersion: versionOf(nodeExecPath) };
 }
 
+/** `process.versions.modules` of a Node: what native addons are built for. */
+export function abiOf(node: string): string {
+  return node === realpathSync(process.execPath) ? process.versions.modules : ask(node, ['--print', 'process.versions.modules']);
+}
+
 function versionOf(node: string): string {
-  if (node === realpathSync(process.execPath)) return process.version;
-  const output = process.getBuiltinModule('node:child_process').execFileSync(node, ['--version'], { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'pipe', 'ignore'] });
-  return output.trim();
+  return node === realpathSync(process.execPath) ? process.version : ask(node, ['--version']);
+}
+
+function ask(node: string, args: readonly string[]): string {
+  return process.getBuiltinModule('node:child_process').execFileSync(node, args, { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'pipe', 'ignore'] }).trim();
 }
 
 function findOnPath(name: string, env: Env): string {

@@ -1,7 +1,7 @@
 import { constants, copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { archiveIn, type LocalCache } from '../cache/local.ts';
+import { archiveIn, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import { packageKey } from './entry.ts';
 import { sha512Of } from './integrity.ts';
 import { nameAt, type Lock } from './lockfile.ts';
@@ -14,18 +14,18 @@ export function feed(cache: LocalCache, { packages }: Lock, npmCache: string): v
   for (const [location, { name, version, integrity, link }] of packages) {
     if (integrity === undefined || version === undefined || link === true) continue;
     try {
-      feedOne(cache, packageKey(name ?? nameAt(location), version, integrity), integrity, npmCache);
+      const entry = cache.lookup(packageKey(name ?? nameAt(location), version, integrity));
+      if (entry) feedOne(entry, integrity, npmCache);
     } catch {
       return; // A cache that cannot be written: npm has the same trouble, and copes.
     }
   }
 }
 
-function feedOne(cache: LocalCache, key: Parameters<LocalCache['lookup']>[0], integrity: string, npmCache: string): void {
+/** Puts the tarball of one package there. Throws the system's error. */
+export function feedOne(entry: LocalEntry, integrity: string, npmCache: string): void {
   const path = contentPath(npmCache, integrity);
   if (path === undefined || existsSync(path)) return;
-  const entry = cache.lookup(key);
-  if (!entry) return;
   const draft = join(npmCache, '_cacache/tmp', `pkg-cache-${randomBytes(6).toString('hex')}`);
   for (const directory of [dirname(draft), dirname(path)]) mkdirSync(directory, { recursive: true });
   copyFileSync(archiveIn(entry.dir), draft, constants.COPYFILE_EXCL);

@@ -7,7 +7,9 @@ import { captureTree } from './capture.ts';
 import type { CollectDetails } from './collect.ts';
 import { treeKey } from './entry.ts';
 import { factsOf } from './facts.ts';
-import { feed } from './feed.ts';
+import { builtDetails } from './built/details.ts';
+import type { Report } from './inside/plan.ts';
+import { runWithCache } from './inside/run.ts';
 import { whyNotPrinted } from './output.ts';
 import { platformOf } from './platform.ts';
 import { fingerprint, readProject, type Project } from './project.ts';
@@ -73,21 +75,20 @@ function hasModules(directory: string): boolean {
 
 /** The real npm; afterwards, if it succeeds, what it has brought and made is collected. */
 async function runNpm(context: InstallContext, request: NpmRequest, before: Project | undefined, key: EntryKey | undefined): Promise<Decision> {
-  if (before) feed(context.cache, before.lock, request.cache);
-  const outcome = await context.runTool(context.env);
-  if ('code' in outcome && outcome.code === 0) tryToCollect(context, request, key);
+  const { outcome, report } = before ? await runWithCache(context, request, before) : { outcome: await context.runTool(context.env), report: undefined };
+  if ('code' in outcome && outcome.code === 0) tryToCollect(context, request, key, report);
   return { kind: 'exit', outcome };
 }
 
 /** npm is through, and has succeeded: whatever goes wrong here must not show. */
-function tryToCollect(context: InstallContext, request: NpmRequest, key: EntryKey | undefined): void {
+function tryToCollect(context: InstallContext, request: NpmRequest, key: EntryKey | undefined, report: Report | undefined): void {
   try {
     const project = readProject(request.prefix);
     const { npmVersion, nodeVersion, cache: npmCache } = request;
     // An npm that has changed the project would not do the same the next time.
     const repeatable = keyOf(project, request).version === key?.version && whyNotServed({ ...request, command: 'ci' }, project) === undefined;
-    const captured = repeatable ? captureTree(project, request) : undefined;
-    const details: CollectDetails = { npmCache, lock: project.lock.text, npmVersion, nodeVersion, tree: key && captured && { key, captured } };
+    const captured = repeatable ? captureTree(project, request, report) : undefined;
+    const details: CollectDetails = { npmCache, lock: project.lock.text, npmVersion, nodeVersion, tree: key && captured && { key, captured }, built: report && builtDetails(context, request, project, report) };
     context.collectAfterwards(details);
   } catch {
     // A project that only npm can read, or a node_modules without a hidden lockfile.

@@ -18,7 +18,12 @@ export interface LockPackage {
   readonly deprecated?: string;
   readonly engines?: unknown;
   readonly funding?: unknown;
+  readonly os?: string | readonly string[];
+  readonly cpu?: string | readonly string[];
   readonly bin?: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 /** Packages by location: `node_modules/a/node_modules/b`, or a workspace's directory; '' is the project itself. */

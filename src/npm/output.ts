@@ -1,5 +1,6 @@
 import { format } from 'node:util';
 import { nameAt, isInstalled, type Lock } from './lockfile.ts';
+import type { TreeMeta } from './entry.ts';
 import type { NpmRequest } from './recognise/request.ts';
 import { plainText } from './recognise/warnings.ts';
 
@@ -17,20 +18,20 @@ export function whyNotPrinted({ loglevel, json }: NpmRequest): string | undefine
   return PLAIN_LEVELS.has(loglevel) ? undefined : `loglevel ${loglevel}`;
 }
 
-/** What was installed: the project's lockfile, the hidden one, and what TreeMeta says. */
+/** What was installed: the project's lockfile, the hidden one, and what npm had to say about the tree. */
 export interface Installed {
   readonly lock: Lock;
   readonly hidden: Lock;
-  readonly unsupported: readonly string[];
+  readonly meta: Pick<TreeMeta, 'unsupported' | 'unreviewed'>;
 }
 
 /** What npm says when an install has been done, as lib/utils/reify-output.js puts it. Without an audit, which would need the network. */
-export function announce(request: NpmRequest, { lock, hidden, unsupported }: Installed, { elapsed, fromCache, fromStore }: { elapsed: number; fromCache: number; fromStore: number }, context: OutputContext): void {
+export function announce(request: NpmRequest, { lock, hidden, meta }: Installed, { elapsed, fromCache, fromStore }: { elapsed: number; fromCache: number; fromStore: number }, context: OutputContext): void {
   const { loglevel, fund, warnings } = request;
   if (loglevel === 'silent') return;
   if (loglevel !== 'error') {
     for (const warning of warnings) context.printError(plainText(warning));
-    for (const location of unsupported) context.printError(plainText({ level: 'warn', title: 'EBADENGINE', text: engineWarning(location, lock, request) }));
+    for (const location of meta.unsupported) context.printError(plainText({ level: 'warn', title: 'EBADENGINE', text: engineWarning(location, lock, request) }));
     for (const [location, { deprecated, version, name }] of hidden.packages) {
       if (typeof deprecated === 'string') context.printError(plainText({ level: 'warn', title: 'deprecated', text: `${name ?? nameAt(location)}@${version ?? ''}: ${deprecated}` }));
     }
@@ -42,6 +43,7 @@ export function announce(request: NpmRequest, { lock, hidden, unsupported }: Ins
   if (sources.length > 0) context.print(`pkg-cache: ${sources.join(', ')}\n`);
   const funded = fund ? countFunded(hidden) : 0;
   if (funded > 0) context.print(`\n${funded} package${funded === 1 ? ' is' : 's are'} looking for funding\n  run \`npm fund\` for details\n`);
+  if (loglevel !== 'error') for (const [title, text] of meta.unreviewed) context.printError(plainText({ level: 'warn', title, text }));
 }
 
 /** arborist logs an error of npm-install-checks, `checkEngine`, as text and object. */

@@ -1,12 +1,14 @@
 import { chmodSync, closeSync, fchmodSync, futimesSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { copyTree, type LinkMode, type Modes } from '../cache/copy.ts';
-import { describe, isDamage, type LocalCache } from '../cache/local.ts';
+import type { LinkMode, Modes } from '../cache/copy.ts';
+import type { LocalCache } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import { adopt } from '../place/adopt.ts';
 import { UndoLog, exists } from '../place/undo.ts';
 import { openWorkshop, removeWorkshop } from '../place/workshop.ts';
+import type { BuiltEntry } from './built/find.ts';
 import { HIDDEN_LOCKFILE } from './capture.ts';
+import { copyPackage, modesOf } from './copy-package.ts';
 import type { PackageEntry, TreeMeta } from './entry.ts';
 import type { Project } from './project.ts';
 
@@ -20,11 +22,8 @@ export interface TreeContext {
   readonly hidden: Buffer;
   /** By integrity. */
   readonly packages: ReadonlyMap<string, PackageEntry>;
-}
-
-/** Modes under a umask as pacote and bin-links compute them (`#entryMode` in pacote's fetcher.js, bin-links' fix-bin.js). */
-function modesOf(umask: number): Modes {
-  return { file: (0o666 & ~umask) | 0o600, executable: (0o777 & ~umask) | 0o600, directory: 0o777 & ~umask };
+  /** By location. */
+  readonly built: ReadonlyMap<string, BuiltEntry>;
 }
 
 /**
@@ -90,19 +89,12 @@ export class Tree {
   }
 
   #copy(location: string, integrity: string): void {
-    const { cache, linkMode, packages } = this.#context;
-    const entry = packages.get(integrity);
+    const { cache, linkMode, packages, built } = this.#context;
+    const entry = built.get(location) ?? packages.get(integrity);
     if (!entry) throw new PkgCacheError('ENTRY_INVALID', `${location} is gone from the cache`);
     const to = join(this.#stage, location);
     this.#makeDirectory(dirname(to));
-    try {
-      copyTree({ from: join(entry.dir, 'tree'), to, files: cache.files(entry), mode: linkMode, modes: this.#modes });
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      cache.quarantine(entry);
-      throw new PkgCacheError('ENTRY_INVALID', `${describe(entry.entry)} is damaged in the cache`, { cause: error });
-    }
-    chmodSync(to, this.#modes.directory);
+    copyPackage({ cache, linkMode, modes: this.#modes }, entry, to);
   }
 
   /** npm does that with all bins (bin-links, fix-bin.js); one that is not there it leaves out. */

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { entryId, type EntryKey } from '../cache/entry.ts';
-import type { InstallContext, Original, Remote } from '../context.ts';
+import type { InstallContext, Remote } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/workshop.ts';
-import { packageKey, type PackageEntry, type PackageMeta, type TreeEntry, type TreeMeta } from './entry.ts';
-import { sha512Of } from './integrity.ts';
+import { findBuilt, pullBuilt, builtKeys, type BuiltEntry } from './built/find.ts';
+import { packageKey, type PackageEntry, type TreeEntry, type TreeMeta } from './entry.ts';
 import { nameAt, parseLock } from './lockfile.ts';
 import { announce } from './output.ts';
-import { makePackage } from './package.ts';
+import { findPackages, pullPackages, tellProblem, type Wanted } from './packages.ts';
 import { Tree } from './place.ts';
 import type { Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
@@ -50,7 +50,9 @@ export async function serve(serving: Serving): Promise<boolean> {
 class Attempt {
   readonly #serving: Serving;
   /** By integrity. */
-  readonly #packages = new Map<string, PackageEntry>();
+  #packages = new Map<string, PackageEntry>();
+  /** By location. */
+  #built = new Map<string, BuiltEntry>();
   #pulled = 0;
 
   constructor(serving: Serving) {
@@ -58,9 +60,9 @@ class Attempt {
   }
 
   async run(): Promise<boolean> {
-    const { context, key } = this.#serving;
+    const { context, request, key } = this.#serving;
     const local = context.cache.lookup<TreeMeta>(key);
-    if (local && this.#missing(local).length === 0) return this.#place(local);
+    if (local && this.#isComplete(local)) return this.#place(local);
     if (context.role !== 'in charge') return false;
     const remote = await context.openRemote();
     if (!remote) return false;
@@ -69,7 +71,7 @@ class Attempt {
       if (!tree || !(await this.#pullPackages(tree, remote))) return false;
       return this.#place(tree);
     } finally {
-      this.#tellProblem(remote);
+      tellProblem(remote, request, context.printError);
       remote.close();
     }
   }
@@ -81,31 +83,36 @@ class Attempt {
     return pulled.get(entryId(key)) as TreeEntry | undefined;
   }
 
-  /** The packages of a tree that are not in the local cache, each once. */
-  #missing({ entry }: TreeEntry): { key: EntryKey; integrity: string }[] {
-    const missing = new Map<string, { key: EntryKey; integrity: string }>();
-    for (const [location, integrity] of entry.meta.packages) {
-      if (this.#packages.has(integrity)) continue;
-      const { name, version } = this.#serving.project.lock.packages.get(location) ?? {};
-      const key = packageKey(name ?? nameAt(location), version ?? '', integrity);
-      const local = this.#serving.context.cache.lookup<PackageMeta>(key);
-      if (local) this.#packages.set(integrity, local);
-      else missing.set(integrity, { key, integrity });
-    }
-    return [...missing.values()];
+  /** Whether everything that a tree is made of is in the local cache. */
+  #isComplete(tree: TreeEntry): boolean {
+    const { found, missing } = findPackages(this.#serving.context.cache, this.#wanted(tree));
+    this.#packages = found;
+    this.#built = findBuilt(this.#serving.context.cache, this.#builtKeys(tree));
+    return missing.length === 0 && this.#built.size === tree.entry.meta.built.length;
   }
 
   async #pullPackages(tree: TreeEntry, remote: Remote): Promise<boolean> {
     const { context } = this.#serving;
-    const integrities = new Map<string, string>();
-    const wanted = this.#missing(tree).flatMap(({ key, integrity }): Original[] => {
-      integrities.set(entryId(key), integrity);
-      const sha512 = sha512Of(integrity);
-      return sha512 === undefined ? [] : [{ key, sha512 }];
+    const built = await pullBuilt(context, remote, this.#builtKeys(tree));
+    if (built === undefined) return false;
+    this.#pulled = built + (await pullPackages(context, remote, findPackages(context.cache, this.#wanted(tree)).missing)).size;
+    return this.#isComplete(tree);
+  }
+
+  /** The packages that are as their tarballs have them. */
+  #wanted({ entry }: TreeEntry): Wanted[] {
+    const { packages } = this.#serving.project.lock;
+    const built = new Set(entry.meta.built);
+    const wanted = entry.meta.packages.flatMap(([location, integrity]): [string, Wanted][] => {
+      const { name = nameAt(location), version = '' } = packages.get(location) ?? {};
+      return built.has(location) ? [] : [[integrity, { key: packageKey(name, version, integrity), integrity }]];
     });
-    const make = ({ key }: Original, tarball: Buffer): PackageEntry => makePackage(context.cache, key, integrities.get(entryId(key)) ?? '', tarball);
-    this.#pulled = (await context.interruptible(remote.pullOriginals(wanted, make))).size;
-    return this.#missing(tree).length === 0;
+    return [...new Map(wanted).values()];
+  }
+
+  #builtKeys({ entry }: TreeEntry): Map<string, EntryKey> {
+    const { context, request, project } = this.#serving;
+    return builtKeys(entry.meta.built, { lock: project.lock, request, env: context.env });
   }
 
   #place(tree: TreeEntry): boolean {
@@ -117,7 +124,7 @@ class Attempt {
       cache.quarantine(tree);
       return false;
     }
-    const made = new Tree({ cache, linkMode, umask: owner.umask | request.umask, project, meta: tree.entry.meta, hidden: text, packages: this.#packages });
+    const made = new Tree({ cache, linkMode, umask: owner.umask | request.umask, project, meta: tree.entry.meta, hidden: text, packages: this.#packages, built: this.#built });
     try {
       made.prepare();
       context.checkpoint();
@@ -126,15 +133,10 @@ class Attempt {
       made.rollback();
       throw error;
     }
-    for (const entry of [tree, ...this.#packages.values()]) cache.touch(entry);
-    announce(request, { lock: project.lock, hidden, unsupported: tree.entry.meta.unsupported }, { elapsed: Date.now() - started, fromStore: this.#pulled, fromCache: this.#packages.size - this.#pulled }, context);
+    const used = [...this.#packages.values(), ...this.#built.values()];
+    for (const entry of [tree, ...used]) cache.touch(entry);
+    announce(request, { lock: project.lock, hidden, meta: tree.entry.meta }, { elapsed: Date.now() - started, fromStore: this.#pulled, fromCache: used.length - this.#pulled }, context);
     made.close();
     return true;
-  }
-
-  #tellProblem(remote: Remote): void {
-    const { context, request } = this.#serving;
-    const problem = remote.problem();
-    if (problem !== undefined && !problem.known && request.loglevel !== 'silent') context.printError(`pkg-cache: ${problem.message}; going on without it\n`);
   }
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { imageName } from '../image.ts';
 import type { InterpreterFacts, Scheme } from './python/facts.ts';
 
 /**
@@ -16,17 +16,6 @@ export function wheelPlatform(facts: InterpreterFacts, options: { compile: boole
 }
 
 /** The platform of an entry that was built on a worker from an sdist: its compiler and libraries were the image's. */
-export function builtPlatform(platform: string, osRelease = readOsRelease()): string {
-  return `${platform}+${osRelease}`;
-}
-
-function readOsRelease(): string {
-  let text = '';
-  try {
-    text = readFileSync('/etc/os-release', 'utf8');
-  } catch {
-    // macOS, or an image without one: the kernel's name has to do.
-  }
-  const field = (name: string): string => new RegExp(`^${name}="?([^"\\n]*)"?$`, 'm').exec(text)?.[1] ?? '';
-  return `${field('ID') || process.platform}-${field('VERSION_ID') || 'rolling'}`.replace(/[^A-Za-z0-9._-]/g, '_');
+export function builtPlatform(platform: string): string {
+  return `${platform}+${imageName()}`;
 }

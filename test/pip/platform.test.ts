@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { imageName } from '../../src/image.ts';
 import { builtPlatform, wheelPlatform } from '../../src/pip/platform.ts';
 import type { InterpreterFacts, Scheme } from '../../src/pip/python/facts.ts';
 
@@ -19,6 +20,7 @@ it.each([
 ])('%j %j', (facts, options, platform) => expect(wheelPlatform({ ...LINUX, ...facts }, { compile: true, scheme: SCHEME, ...options })).toBe(platform));
 
 it('what was built here says on what', () => {
-  expect(builtPlatform('p', 'debian-12')).toBe('p+debian-12');
+  expect(imageName('NAME="Debian GNU/Linux"\nVERSION_ID="12"\nID=debian\n')).toBe('debian-12');
+  expect(imageName('ID=arch\n')).toBe('arch-rolling');
   expect(builtPlatform('p')).toMatch(/^p\+[A-Za-z0-9._-]+-[A-Za-z0-9._-]+$/);
 });

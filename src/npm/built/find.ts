@@ -1,0 +1,46 @@
+import { entryId, type EntryKey } from '../../cache/entry.ts';
+import type { LocalCache, LocalEntry } from '../../cache/local.ts';
+import type { Env } from '../../config.ts';
+import type { InstallContext, Remote } from '../../context.ts';
+import { abiOf } from '../facts.ts';
+import { isInstalled, type Lock } from '../lockfile.ts';
+import type { NpmRequest } from '../recognise/request.ts';
+import { builtKey, type BuiltMeta } from './key.ts';
+
+/** An entry of a package as its own install scripts have left it. */
+export type BuiltEntry = LocalEntry<BuiltMeta>;
+
+/** The packages of a lockfile that have install scripts, if those are to be run: by location. */
+export function withScripts({ packages }: Lock, { ignoreScripts }: NpmRequest): string[] {
+  return ignoreScripts ? [] : [...packages].flatMap(([location, { hasInstallScript, link, inBundle }]) => (isInstalled(location) && hasInstallScript === true && link !== true && inBundle !== true ? [location] : []));
+}
+
+/** The keys of built packages by location. */
+export function builtKeys(locations: readonly string[], { lock, request, env }: { readonly lock: Lock; readonly request: NpmRequest; readonly env: Env }): Map<string, EntryKey> {
+  if (locations.length === 0) return new Map(); // the Node need not be asked
+  const context = { lock, request, env, nodeAbi: abiOf(request.scriptEnv['NODE'] ?? '') };
+  return new Map(
+    locations.flatMap((location): [string, EntryKey][] => {
+      const key = builtKey(location, context);
+      return key ? [[location, key]] : [];
+    }),
+  );
+}
+
+/** Those that are in the local cache, by location. */
+export function findBuilt(cache: LocalCache, keys: ReadonlyMap<string, EntryKey>): Map<string, BuiltEntry> {
+  return new Map(
+    [...keys].flatMap(([location, key]): [string, BuiltEntry][] => {
+      const local = cache.lookup<BuiltMeta>(key);
+      return local ? [[location, local]] : [];
+    }),
+  );
+}
+
+/** Pulls those that are not in the local cache; how many that were, or undefined if not all are there now. */
+export async function pullBuilt({ cache, interruptible }: InstallContext, remote: Remote, keys: ReadonlyMap<string, EntryKey>): Promise<number | undefined> {
+  const missing = [...keys.values()].filter((key) => !cache.lookup(key));
+  const found = await interruptible(remote.manifests(missing));
+  const pulled = await interruptible(remote.pull([...found.keys()]));
+  return missing.every((key) => pulled.has(entryId(key))) ? missing.length : undefined;
+}

@@ -1,0 +1,62 @@
+import { arch } from 'node:os';
+import type { EntryKey } from '../../cache/entry.ts';
+import type { Env } from '../../config.ts';
+import { sha256 } from '../../hash.ts';
+import { imageName } from '../../image.ts';
+import { nameAt, type Lock } from '../lockfile.ts';
+import { libcName } from '../platform.ts';
+import type { NpmRequest } from '../recognise/request.ts';
+import { closureOf } from './closure.ts';
+
+/** What an entry knows of a package as its own install scripts have left it, beyond its files. Paths are relative to the package. */
+export interface BuiltMeta {
+  /** Of the tarball that was built. */
+  readonly integrity: string;
+  readonly links: readonly (readonly [path: string, target: string])[];
+  /** Directories without a file in them. */
+  readonly directories: readonly string[];
+}
+
+/** Under what scripts run. */
+export interface BuildContext {
+  readonly lock: Lock;
+  readonly request: NpmRequest;
+  readonly env: Env;
+  /** `process.versions.modules` of the Node that npm runs. */
+  readonly nodeAbi: string;
+}
+
+/**
+ * The key of a package as its install scripts leave it, or undefined for one without integrity. It holds all that scripts which keep to their
+ * own package may go by: the tarball, those of the packages that it depends on, npm (which brings node-gyp), machine and image, and the
+ * variables that are meant for compilers, for npm, or for this package.
+ */
+export function builtKey(location: string, { lock, request, env, nodeAbi }: BuildContext): EntryKey | undefined {
+  const { name = nameAt(location), version, integrity } = lock.packages.get(location) ?? {};
+  if (version === undefined || integrity === undefined) return undefined;
+  const platform = `node-abi${nodeAbi}-${process.platform}-${arch()}-${libcName()}+${imageName()}`;
+  const { npmVersion, scriptShell } = request;
+  const goneBy = [1, integrity, closureOf(lock, location), npmVersion, scriptShell ?? '', variablesFor(name, { ...env, ...request.scriptEnv })];
+  return { ecosystem: 'npm', name, version, platform, origin: sha256(JSON.stringify(goneBy)).slice(0, 32) };
+}
+
+/** What compilers, make, node-gyp and Node look at. */
+const TOOLCHAIN = /^(?:CC|CXX|AR|LD|AS|NM|RANLIB|(?:C|CXX|CPP|LD)FLAGS|LDLIBS|GYP_\w+|MAKE|MAKEFLAGS|PYTHON|NODE_GYP_\w+|PKG_CONFIG_\w+|CARGO_\w+|RUST\w+|SDKROOT|MACOSX_DEPLOYMENT_TARGET|NODE_OPTIONS|NODE_ENV|V)$/;
+
+/** Settings of npm that say where something is, who asks, or how it is shown. */
+const INERT_SETTING = /(?:prefix|cache|config|agent|execpath|auth|token|password|username|otp|email|^__|cafile|\bca\b|cert|key|noproxy|proxy|registry|loglevel|color|progress|audit|fund|update_notifier|node_gyp|local_|init_|fetch_|maxsockets|nodedir_)/;
+
+/** The variables that a package's scripts may go by, sorted. */
+function variablesFor(name: string, env: Env): [string, string][] {
+  const words = name.split(/[^a-z0-9]+/i).filter((word) => word.length >= 4).map((word) => word.toUpperCase());
+  const whole = name.replace(/[^a-z0-9]/gi, '').toUpperCase();
+  const matters = (variable: string): boolean => {
+    const setting = /^npm_config_(.*)$/i.exec(variable)?.[1];
+    if (setting !== undefined) return !INERT_SETTING.test(setting.toLowerCase());
+    const plain = variable.toUpperCase();
+    return TOOLCHAIN.test(variable) || plain.replace(/_/g, '').includes(whole) || words.some((word) => plain.includes(word));
+  };
+  return Object.entries(env)
+    .flatMap(([variable, value]): [string, string][] => (value !== undefined && matters(variable) ? [[variable, value]] : []))
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}

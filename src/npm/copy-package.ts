@@ -1,0 +1,48 @@
+import { chmodSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { copyTree, type LinkMode, type Modes } from '../cache/copy.ts';
+import { describe, isDamage, type LocalCache, type LocalEntry } from '../cache/local.ts';
+import { PkgCacheError } from '../errors.ts';
+import type { BuiltMeta } from './built/key.ts';
+import type { PackageMeta } from './entry.ts';
+
+export interface CopyContext {
+  readonly cache: LocalCache;
+  readonly linkMode: LinkMode;
+  readonly modes: Modes;
+}
+
+/** Modes under a umask as pacote and bin-links compute them (`#entryMode` in pacote's fetcher.js, bin-links' fix-bin.js). */
+export function modesOf(umask: number): Modes {
+  return { file: (0o666 & ~umask) | 0o600, executable: (0o777 & ~umask) | 0o600, directory: 0o777 & ~umask };
+}
+
+/**
+ * Makes the new directory `to` of a package's entry, or of a built one. Throws ENTRY_INVALID for a damaged entry, which is put aside, or the
+ * system's error.
+ */
+export function copyPackage({ cache, linkMode, modes }: CopyContext, entry: LocalEntry<PackageMeta | BuiltMeta>, to: string): void {
+  try {
+    copyTree({ from: join(entry.dir, 'tree'), to, files: cache.files(entry), mode: linkMode, modes });
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    cache.quarantine(entry);
+    throw new PkgCacheError('ENTRY_INVALID', `${describe(entry.entry)} is damaged in the cache`, { cause: error });
+  }
+  const { meta } = entry.entry;
+  if ('links' in meta) {
+    for (const path of meta.directories) makeDirectories(to, path, modes.directory);
+    for (const [path, target] of meta.links) {
+      makeDirectories(to, path.slice(0, Math.max(0, path.lastIndexOf('/'))), modes.directory);
+      symlinkSync(target, join(to, path));
+    }
+  }
+  chmodSync(to, modes.directory);
+}
+
+function makeDirectories(root: string, path: string, mode: number): void {
+  if (path === '' || existsSync(join(root, path))) return;
+  makeDirectories(root, path.slice(0, Math.max(0, path.lastIndexOf('/'))), mode);
+  mkdirSync(join(root, path));
+  chmodSync(join(root, path), mode);
+}

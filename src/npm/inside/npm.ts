@@ -1,0 +1,58 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import Module from 'node:module';
+import { dirname } from 'node:path';
+import { LocalCache } from '../../cache/local.ts';
+import { extractWith, type Extract } from './extract.ts';
+import { Placer } from './placer.ts';
+import type { Plan } from './plan.ts';
+import { runScriptWith, ScriptLog, type RunScript } from './scripts.ts';
+
+/**
+ * Becomes the real npm: this process is then as if its script had been called as `tool ARG…`, but that unpacking a tarball which the cache has
+ * unpacked already is putting it in place, and that install scripts whose outcome the cache has are spared. npm does all the rest itself:
+ * what goes where, links, bins, the other scripts, lockfiles and words. Where an npm does not have the two functions that are replaced, it
+ * is simply the real npm.
+ *
+ * The way in is what `require` returns inside of npm: `extract` of pacote (lib/index.js) and the function that is @npmcli/run-script.
+ */
+export function becomeNpm([file = '', ...argv]: readonly string[]): void {
+  const plan = JSON.parse(readFileSync(file, 'utf8')) as Plan;
+  rmSync(file, { force: true });
+  process.argv = [process.execPath, plan.tool, ...argv];
+  const placer = new Placer(plan, new LocalCache(plan.cacheDir));
+  const log = new ScriptLog();
+  replaceModules(dirname(dirname(plan.script)), {
+    pacote: (exports) => extractWith(placer, exports as { extract: Extract }),
+    '@npmcli/run-script': (exports) => runScriptWith(placer, log, plan.prefix, exports as RunScript),
+  });
+  process.on('log' as never, ((level: string, title: unknown, message: unknown) => log.heard(level, title, message)) as never);
+  process.on('exit', () => tryToReport(plan.report, { placed: placer.placed, scripts: log.runs, unreviewed: log.unreviewed }));
+  load(plan.script, null, true);
+}
+
+type Load = (request: string, parent: { readonly filename?: string } | null, isMain: boolean) => unknown;
+
+/** As Node itself loads modules; `isMain` makes it the program (lib/internal/modules/cjs/loader.js). */
+const loader = Module as unknown as { _load: Load };
+const load: Load = (...args) => loader._load(...args);
+
+/** Has modules that are required inside of `directory` replaced by what is made of their exports. */
+function replaceModules(directory: string, replacements: Readonly<Record<string, (exports: unknown) => unknown>>): void {
+  const original = loader._load;
+  const replaced = new Map<unknown, unknown>();
+  loader._load = function (this: unknown, request, parent, isMain) {
+    const exports = original.call(this, request, parent, isMain);
+    const replace = Object.hasOwn(replacements, request) ? replacements[request] : undefined;
+    if (replace === undefined || parent?.filename?.startsWith(`${directory}/`) !== true) return exports;
+    if (!replaced.has(exports)) replaced.set(exports, replace(exports));
+    return replaced.get(exports);
+  };
+}
+
+function tryToReport(path: string, report: unknown): void {
+  try {
+    writeFileSync(path, JSON.stringify(report));
+  } catch {
+    // Without a report nothing is learnt from this run.
+  }
+}

@@ -1,0 +1,49 @@
+/** What the process that is to be npm is told, in a file. */
+export interface Plan {
+  readonly cacheDir: string;
+  /** Of the process and of npm's settings together. */
+  readonly umask: number;
+  /** npm's cache. */
+  readonly npmCache: string;
+  /** npm's own script, and what it was called by. */
+  readonly script: string;
+  readonly tool: string;
+  /** The project. */
+  readonly prefix: string;
+  /** Ids of the entries of packages, by integrity. */
+  readonly packages: Readonly<Record<string, string>>;
+  /** Ids of the entries of packages as their install scripts leave them, by location. */
+  readonly built: Readonly<Record<string, string>>;
+  /** Where to write the report. */
+  readonly report: string;
+}
+
+/** What the process that was npm has seen, in a file. */
+export interface Report {
+  /** How many packages were put in place out of the cache. */
+  readonly placed: number;
+  /** Install scripts of packages. */
+  readonly scripts: readonly ScriptRun[];
+  /** Warnings about install scripts that nobody has reviewed yet. */
+  readonly unreviewed: readonly (readonly [title: string, text: string])[];
+}
+
+/** An install script of a package that was run, or was spared because what it makes was there already. */
+export interface ScriptRun {
+  readonly location: string;
+  readonly event: string;
+  readonly spared: boolean;
+  /** Epoch milliseconds; `ended` is undefined for one that failed. */
+  readonly began: number;
+  readonly ended?: number;
+}
+
+/** Reads a report, or undefined where there is none, or half of one. */
+export function parseReport(text: string): Report | undefined {
+  try {
+    const report = JSON.parse(text) as Partial<Report> | null;
+    return Array.isArray(report?.scripts) && Array.isArray(report.unreviewed) ? (report as Report) : undefined;
+  } catch {
+    return undefined;
+  }
+}

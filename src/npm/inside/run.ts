@@ -1,0 +1,99 @@
+import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import gte from 'semver/functions/gte.js';
+import type { InstallContext, Outcome } from '../../context.ts';
+import { builtKeys, findBuilt, pullBuilt, withScripts } from '../built/find.ts';
+import { feed } from '../feed.ts';
+import { findPackages, pullPackages, tellProblem, wantedPackages, type Wanted } from '../packages.ts';
+import type { Project } from '../project.ts';
+import type { NpmRequest } from '../recognise/request.ts';
+import { parseReport, type Plan, type Report } from './plan.ts';
+
+/** The oldest Node that can run what we do inside of npm. */
+const OLDEST_NODE = '20.17.0';
+
+/** How an npm ended, and what was seen of it. */
+export interface Ran {
+  readonly outcome: Outcome;
+  readonly report: Report | undefined;
+}
+
+/** Runs the real npm with what the cache and the store have of the project. */
+export async function runWithCache(context: InstallContext, request: NpmRequest, project: Project): Promise<Ran> {
+  await pullMissing(context, request, project);
+  const plan = gte(request.nodeVersion, OLDEST_NODE) ? makePlan(context, request, project) : undefined;
+  const file = plan && writePlan(context, plan);
+  if (!plan || file === undefined) {
+    feed(context.cache, project.lock, request.cache);
+    return { outcome: await context.runTool(context.env), report: undefined };
+  }
+  try {
+    const outcome = await context.runTool(context.env, { node: request.scriptEnv['NODE'] ?? '', plan: file });
+    return { outcome, report: readReport(plan.report) };
+  } finally {
+    for (const path of [file, plan.report]) rmSync(path, { force: true });
+  }
+}
+
+function makePlan(context: InstallContext, request: NpmRequest, project: Project): Plan | undefined {
+  const { cache, tool, cwd, env, owner } = context;
+  const report = context.newReport();
+  if (report === undefined) return undefined;
+  const { found } = findPackages(cache, wantedPackages(project.lock, request));
+  // Who wants to see what scripts print has them run.
+  const built = request.foregroundScripts ? [] : findBuilt(cache, builtKeys(withScripts(project.lock, request), { lock: project.lock, request, env }));
+  return {
+    cacheDir: dirname(cache.root),
+    umask: owner.umask | request.umask,
+    npmCache: request.cache,
+    script: realpathSync(tool),
+    tool: resolve(cwd, tool),
+    prefix: request.prefix,
+    packages: Object.fromEntries([...found].map(([integrity, { id }]) => [integrity, id])),
+    built: Object.fromEntries([...built].map(([location, { id }]) => [location, id])),
+    report,
+  };
+}
+
+function writePlan(context: InstallContext, plan: Plan): string | undefined {
+  const path = context.newReport();
+  try {
+    if (path !== undefined) writeFileSync(path, JSON.stringify(plan), { mode: 0o600 });
+    return path;
+  } catch {
+    return undefined; // A full disk: npm will say so.
+  }
+}
+
+function readReport(path: string): Report | undefined {
+  try {
+    return parseReport(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** How many packages are asked for before it is clear whether the store knows the project at all. */
+const SAMPLE = 16;
+
+async function pullMissing(context: InstallContext, request: NpmRequest, { lock }: Project): Promise<void> {
+  const { missing } = findPackages(context.cache, wantedPackages(lock, request));
+  const remote = missing.length === 0 ? undefined : await context.openRemote();
+  if (!remote) return;
+  try {
+    const [sample, rest] = split(missing);
+    if ((await pullPackages(context, remote, sample)).size === 0) return;
+    await pullPackages(context, remote, rest);
+    await pullBuilt(context, remote, builtKeys(withScripts(lock, request), { lock, request, env: context.env }));
+  } finally {
+    tellProblem(remote, request, context.printError);
+    remote.close();
+  }
+}
+
+/** Some from all over the list, and the others. */
+function split(wanted: readonly Wanted[]): [sample: Wanted[], rest: Wanted[]] {
+  const step = Math.max(1, Math.floor(wanted.length / SAMPLE));
+  const inSample = (index: number): boolean => index % step === 0;
+  return [wanted.filter((_, index) => inSample(index)), wanted.filter((_, index) => !inSample(index))];
+}

@@ -1,0 +1,67 @@
+import type { EntryKey } from '../cache/entry.ts';
+import { entryId } from '../cache/entry.ts';
+import type { LocalCache } from '../cache/local.ts';
+import type { InstallContext, Original, Remote } from '../context.ts';
+import { packageKey, type PackageEntry, type PackageMeta } from './entry.ts';
+import { sha512Of } from './integrity.ts';
+import { isInstalled, nameAt, type Lock, type LockPackage } from './lockfile.ts';
+import { makePackage } from './package.ts';
+import type { NpmRequest } from './recognise/request.ts';
+
+/** A package that is to be had under its integrity. */
+export interface Wanted {
+  readonly key: EntryKey;
+  readonly integrity: string;
+}
+
+/** The packages of a lockfile that an install may want here, each once. Those for other machines are not among them, nor what comes in bundles. */
+export function wantedPackages({ packages }: Lock, request: NpmRequest): Wanted[] {
+  const wanted = new Map<string, Wanted>();
+  for (const [location, entry] of packages) {
+    const { name = nameAt(location), version, integrity, link, inBundle } = entry;
+    if (!isInstalled(location) || version === undefined || integrity === undefined || link === true || inBundle === true) continue;
+    if (entry.optional === true && !fitsMachine(entry, request)) continue;
+    if (entry.dev === true && request.omit.has('dev')) continue;
+    wanted.set(integrity, { key: packageKey(name, version, integrity), integrity });
+  }
+  return [...wanted.values()];
+}
+
+/** npm-install-checks, `checkPlatform`, but for libc. */
+function fitsMachine({ os, cpu }: LockPackage, request: NpmRequest): boolean {
+  const fits = (list: LockPackage['os'], actual: string): boolean => {
+    const names = typeof list === 'string' ? [list] : (list ?? []);
+    return !names.includes(`!${actual}`) && (names.every((name) => name.startsWith('!')) || names.includes(actual) || names.includes('any'));
+  };
+  return fits(os, request.os ?? process.platform) && fits(cpu, request.cpu ?? process.arch);
+}
+
+/** The wanted packages that are in the local cache, by integrity, and the others. */
+export function findPackages(cache: LocalCache, wanted: readonly Wanted[]): { found: Map<string, PackageEntry>; missing: Wanted[] } {
+  const found = new Map<string, PackageEntry>();
+  const missing = wanted.filter(({ key, integrity }) => {
+    const local = cache.lookup<PackageMeta>(key);
+    if (local) found.set(integrity, local);
+    return !local;
+  });
+  return { found, missing };
+}
+
+/** Pulls packages; what could not be had is left out. By integrity. */
+export async function pullPackages({ cache, interruptible }: InstallContext, remote: Remote, missing: readonly Wanted[]): Promise<Map<string, PackageEntry>> {
+  const integrities = new Map<string, string>();
+  const originals = missing.flatMap(({ key, integrity }): Original[] => {
+    integrities.set(entryId(key), integrity);
+    const sha512 = sha512Of(integrity);
+    return sha512 === undefined ? [] : [{ key, sha512 }];
+  });
+  const make = ({ key }: Original, tarball: Buffer): PackageEntry => makePackage(cache, key, integrities.get(entryId(key)) ?? '', tarball);
+  const pulled = await interruptible(remote.pullOriginals(originals, make));
+  return new Map([...pulled].map(([id, entry]) => [integrities.get(id) ?? '', entry as PackageEntry]));
+}
+
+/** Tells the user, once, that something is wrong with the store. */
+export function tellProblem(remote: Remote, { loglevel }: Pick<NpmRequest, 'loglevel'>, printError: (text: string) => void): void {
+  const problem = remote.problem();
+  if (problem !== undefined && !problem.known && loglevel !== 'silent') printError(`pkg-cache: ${problem.message}; going on without it\n`);
+}
