@@ -172,7 +172,7 @@ describe('a project with scripts of its own', () => {
   /** An environment, but for what names a worker, its cache, or a process. */
   function withoutPlaces(text: string): unknown {
     const [env, ...rest] = JSON.parse(text) as [Record<string, string>, ...unknown[]];
-    return [Object.entries(env).filter(([name]) => !/^(?:PATH|PKG_CACHE_\w+|npm_config_cache|_|OLDPWD|SHLVL|(?:AWS|PIP)_\w+)$/.test(name)), ...rest];
+    return [Object.entries(env).filter(([name]) => !/^(?:PATH|PKG_CACHE_\w+|npm_config_cache|_|OLDPWD|SHLVL|(?:AWS|PIP)_\w+)$/.test(name)).sort(), ...rest];
   }
 });
 
