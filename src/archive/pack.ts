@@ -4,7 +4,8 @@ import { serialiseFiles, type EntryFile } from '../cache/entry.ts';
 import { PkgCacheError, systemCode } from '../errors.ts';
 import { END, fileHeader, listHeader, padding } from './format.ts';
 import { MAX_LIST, readFileList } from './list.ts';
-import { ArchiveWriter } from './writer.ts';
+import { Pieces } from './pieces.ts';
+import { writeAll } from './tree.ts';
 
 /** An entry on disk: its list, the list's bytes, and the directory that holds the files. */
 export interface PackSource {
@@ -24,21 +25,43 @@ export interface PackSource {
  */
 export function packEntry(source: PackSource, destFile: string): { sha256: string; size: number } {
   try {
-    const files = checkedList(source);
-    const writer = new ArchiveWriter(destFile);
+    const digest = createHash('sha256');
+    let size = 0;
+    const fd = openSync(destFile, 'wx', 0o644);
     try {
-      return packInto(writer, source, files);
+      for (const piece of packPieces(source)) {
+        digest.update(piece);
+        writeAll(fd, piece);
+        size += piece.length;
+      }
     } catch (error) {
       rmSync(destFile, { force: true });
       throw error;
     } finally {
-      writer.close();
+      closeSync(fd);
     }
+    return { sha256: digest.digest('hex'), size };
   } catch (error) {
     const code = systemCode(error);
     if (error instanceof PkgCacheError || code === undefined) throw error;
     throw new PkgCacheError('CACHE_UNUSABLE', `cannot pack into ${destFile}: ${code}`, { cause: error });
   }
+}
+
+/**
+ * The bytes of the archive that `packEntry` would make, for who sends them on as they are made. Throws as `packEntry`
+ * does when the entry is not what its list says (the pieces so far are then worth nothing), or the system's error.
+ */
+export function* packPieces(source: PackSource): Generator<Buffer> {
+  const files = checkedList(source);
+  const pieces = new Pieces();
+  const list = Buffer.from(source.filesJson);
+  pieces.write(listHeader(list.length));
+  pieces.write(list);
+  pieces.write(END.subarray(0, padding(list.length)));
+  for (const file of files) yield* packFile(pieces, source.treeDir, file);
+  pieces.write(END);
+  yield* pieces.rest();
 }
 
 function checkedList({ files, filesJson }: PackSource): EntryFile[] {
@@ -47,25 +70,16 @@ function checkedList({ files, filesJson }: PackSource): EntryFile[] {
   return readFileList(filesJson, 'ENTRY_INVALID');
 }
 
-function packInto(writer: ArchiveWriter, source: PackSource, files: readonly EntryFile[]): { sha256: string; size: number } {
-  const list = Buffer.from(source.filesJson);
-  writer.write(listHeader(list.length));
-  writer.write(list);
-  writer.write(END.subarray(0, padding(list.length)));
-  for (const file of files) packFile(writer, source.treeDir, file);
-  writer.write(END);
-  return writer.finish();
-}
-
-function packFile(writer: ArchiveWriter, treeDir: string, file: EntryFile): void {
-  writer.write(fileHeader(file));
+function* packFile(pieces: Pieces, treeDir: string, file: EntryFile): Generator<Buffer> {
+  pieces.write(fileHeader(file));
   const fd = openFile(`${treeDir}/${file.path}`, file);
   try {
-    copyVerified(fd, file, writer);
+    yield* copyVerified(fd, file, pieces);
   } finally {
     closeSync(fd);
   }
-  writer.write(END.subarray(0, padding(file.size)));
+  pieces.write(END.subarray(0, padding(file.size)));
+  yield* pieces.full();
 }
 
 /** What opening gives for a path that is not a regular file (any more). */
@@ -87,15 +101,16 @@ function openFile(path: string, file: EntryFile): number {
 }
 
 /** Copies `file.size` bytes and compares their hash with the list. */
-function copyVerified(fd: number, file: EntryFile, writer: ArchiveWriter): void {
+function* copyVerified(fd: number, file: EntryFile, pieces: Pieces): Generator<Buffer> {
   const digest = createHash('sha256');
   for (let left = file.size; left > 0; ) {
-    const space = writer.space();
+    const space = pieces.space();
     const length = readSync(fd, space, 0, Math.min(left, space.length), null);
     if (length === 0) throw invalid(`${file.path} has become shorter`);
     digest.update(space.subarray(0, length));
-    writer.advance(length);
+    pieces.advance(length);
     left -= length;
+    yield* pieces.full();
   }
   if (digest.digest('hex') !== file.sha256) throw invalid(`the bytes of ${file.path} have another hash than the list says`);
 }

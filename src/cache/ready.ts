@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { PkgCacheError } from '../errors.ts';
@@ -6,6 +6,7 @@ import { sha256File } from '../hash.ts';
 import type { EntryFile } from './entry.ts';
 import { copyTree, modesFor, type Modes } from './copy.ts';
 import type { LocalCache, LocalEntry } from './local.ts';
+import { hasRoomFor } from './room.ts';
 
 /**
  * Ready copies: whole private trees of an entry, made in advance in the background, so that an install is a rename of directories
@@ -78,13 +79,6 @@ export interface Ownership {
   readonly uid: number;
   readonly gid: number;
   readonly umask: number;
-}
-
-/** Copies are a luxury: they may not take the last tenth of a disk, nor its last gigabyte. */
-function hasRoomFor(path: string, bytes: number): boolean {
-  const { bavail, blocks, bsize } = statfsSync(path);
-  const floor = Math.max((blocks * bsize) / 10, 1 << 30);
-  return bavail * bsize - bytes > floor;
 }
 
 function isWhole(root: string, files: readonly EntryFile[]): boolean {

@@ -3,7 +3,9 @@ import { PkgCacheError } from '../errors.ts';
 import { runBackground } from '../fleet/background.ts';
 import { addCommand } from './command.ts';
 import { flush } from './commands/flush.ts';
+import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
+import { warm } from './commands/warm.ts';
 import { openWorld } from './world.ts';
 
 /** Runs `pkg-cache ARG…`; returns the exit code: 0 done, 1 something is left or wrong, 2 the command line is. */
@@ -29,6 +31,8 @@ async function command(args: readonly string[]): Promise<number> {
     .usage('$0 <command>\n\nShows and steers the cache behind the pip and npm shims.');
   addCommand(parser, status, ended);
   addCommand(parser, flush, ended);
+  addCommand(parser, warm, ended);
+  addCommand(parser, snapshot, ended);
   await parser
     .demandCommand()
     .strict()

@@ -1,6 +1,7 @@
 import { LAYOUT, entryId, type Entry, type EntryKey } from '../cache/entry.ts';
 import { PkgCacheError } from '../errors.ts';
-import { sha256 } from '../hash.ts';
+import { isKey } from '../store/key.ts';
+import { seal, unseal } from './seal.ts';
 
 /**
  * How entries lie in a store.
@@ -37,38 +38,34 @@ export function originalKey(sha512: string): string {
 
 /** The bytes of a pointer object. */
 export function encodePointer(pointer: Pointer): Buffer {
-  const json = JSON.stringify(pointer);
-  return Buffer.from(`${sha256(json)}\n${json}\n`);
+  return seal(pointer);
 }
 
 /** Reads a pointer that was stored under `key`. Throws ARCHIVE_INVALID when it is damaged, or the pointer of something else. */
 export function decodePointer<Meta>(bytes: Buffer, key: EntryKey): Pointer<Meta> {
-  const text = bytes.toString('utf8');
-  const end = text.indexOf('\n');
-  const json = text.slice(end + 1, -1);
-  if (end !== 64 || !text.endsWith('\n') || sha256(json) !== text.slice(0, end)) throw invalid(key, 'is damaged');
-  const pointer = parse<Meta>(json);
+  const pointer = unseal(bytes) as Pointer<Meta> | null | undefined;
+  if (pointer === undefined) throw invalid(key, 'is damaged');
   const { entry, archive } = pointer ?? {};
   if (entry?.layout !== LAYOUT || !entry.key || entryId(entry.key) !== entryId(key)) throw invalid(key, 'is of another entry');
   if (!pointer || !isHash(archive?.sha256) || !isSize(archive?.size)) throw invalid(key, 'names no archive');
   return pointer;
 }
 
-/** Whatever a store holds under the key of a pointer, if it is JSON at all. */
-function parse<Meta>(json: string): Pointer<Meta> | null | undefined {
-  try {
-    return JSON.parse(json) as Pointer<Meta> | null;
-  } catch {
-    return undefined;
-  }
-}
-
-function isHash(value: unknown): boolean {
+/** Whether a value is a hex SHA-256. */
+export function isHash(value: unknown): boolean {
   return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 }
 
-function isSize(value: unknown): boolean {
+/** Whether a value is a number of bytes, or of whatever can be counted. */
+export function isSize(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Whether a value is the key of an entry that could lie in a store. */
+export function isEntryKey(value: unknown): value is EntryKey {
+  const { ecosystem, name, version, platform, origin } = (value ?? {}) as Partial<Record<keyof EntryKey, unknown>>;
+  const parts = [ecosystem, name, version, platform, origin];
+  return parts.every((part) => typeof part === 'string') && (ecosystem === 'pip' || ecosystem === 'npm') && isKey(pointerKey(value as EntryKey));
 }
 
 function invalid(key: EntryKey, what: string): PkgCacheError {

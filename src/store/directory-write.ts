@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,17 +28,45 @@ export async function temporaryDirectory(root: string): Promise<string> {
     await mkdir(directory);
   } catch (error) {
     if (systemCode(error) !== 'EEXIST') throw error;
-    for (const name of await readdir(directory)) await removeLeftOver(join(directory, name));
+    await removeLeftOvers(directory);
   }
   return directory;
 }
 
+/** Removes what killed writers left in the directory for files without a name yet; returns how many there were. */
+async function removeLeftOvers(directory: string): Promise<number> {
+  const removed = await Promise.all((await readdir(directory)).map((name) => removeLeftOver(join(directory, name))));
+  return removed.filter(Boolean).length;
+}
+
 /** Whoever else is at the same is as welcome to remove it. */
-async function removeLeftOver(path: string): Promise<void> {
+async function removeLeftOver(path: string): Promise<boolean> {
   try {
-    if (Date.now() - (await stat(path)).mtimeMs > LEFT_OVER_MS) await unlink(path);
+    if (Date.now() - (await stat(path)).mtimeMs <= LEFT_OVER_MS) return false;
+    await unlink(path);
+    return true;
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
+    return false;
+  }
+}
+
+/** As `temporaryDirectory`, of which it says how much it removed. */
+export async function tidy(root: string): Promise<number> {
+  await stat(root);
+  const directory = join(root, TEMPORARY);
+  return (await stat(directory).catch(() => undefined)) === undefined ? 0 : await removeLeftOvers(directory);
+}
+
+/** The file system's clock: the time of a file that was made just now. Epoch milliseconds. */
+export async function fileSystemTime(root: string): Promise<number> {
+  const path = join(await temporaryDirectory(root), randomUUID());
+  const file = await open(path, 'wx');
+  try {
+    return (await file.stat()).mtimeMs;
+  } finally {
+    await file.close();
+    await unlink(path).catch(() => undefined);
   }
 }
 
@@ -47,7 +76,7 @@ export async function write(root: string, path: string, payload: Payload, watch:
   try {
     let done = 0;
     watch.progress(done);
-    const pieces = payload instanceof Uint8Array ? [payload] : filePieces(root, payload, CHUNK);
+    const pieces = piecesOf(root, payload);
     for await (const piece of pieces) {
       watch.signal.throwIfAborted();
       await file.writeFile(piece);
@@ -58,6 +87,11 @@ export async function write(root: string, path: string, payload: Payload, watch:
   } finally {
     await file.close();
   }
+}
+
+function piecesOf(root: string, payload: Payload): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
+  if (payload instanceof Uint8Array) return [payload];
+  return 'pieces' in payload ? payload.pieces : filePieces(root, payload, CHUNK);
 }
 
 /** Gives a finished file its name, unless that is taken. */

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { mkdir, open, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { PkgCacheError, systemCode } from '../errors.ts';
-import type { Backend, Watch } from './backend.ts';
-import { publish, temporaryDirectory, write } from './directory-write.ts';
-import { denied, unavailable } from './failure.ts';
+import type { Backend, ListQuery, RawPage, Watch } from './backend.ts';
+import { listDirectory } from './directory-list.ts';
+import { fileSystemTime, publish, temporaryDirectory, tidy, write } from './directory-write.ts';
+import { denied, unavailable, wrongBytes } from './failure.ts';
 import { checkKey } from './key.ts';
-import type { Payload, StoredObject } from './store.ts';
+import type { Payload, Range, StoredObject } from './store.ts';
 
 const CHUNK = 1024 * 1024;
 
@@ -19,31 +21,62 @@ const CHUNK = 1024 * 1024;
 export function openDirectory(root: string): Backend {
   return {
     label: root,
-    get: (key) => get(root, key),
+    get: (key, _signal, range) => get(root, key, range),
     create: (key, payload, watch) => create(root, key, payload, watch),
+    list: (prefix, query, signal) => list(root, prefix, query, signal),
+    remove: (key) => remove(root, key),
+    tidy: () => tidy(root).catch((error: unknown) => Promise.reject(described(root, error, 'write to') as Error)),
+    // Where nothing may be written, no time is needed either but for what can do with ours.
+    now: () => fileSystemTime(root).catch(() => Date.now()),
     close: () => undefined,
   };
 }
 
-async function get(root: string, key: string): Promise<StoredObject | undefined> {
+async function get(root: string, key: string, range?: Range): Promise<StoredObject | undefined> {
   checkKey(root, key);
   try {
     // O_NONBLOCK: a FIFO under that name must not hold us up.
     const file = await open(join(root, key), constants.O_RDONLY | constants.O_NONBLOCK);
-    return await opened(root, file);
+    return await opened(root, file, range);
   } catch (error) {
     if (isMissing(error) && (await isDirectory(root))) return undefined;
     throw described(root, error, 'read');
   }
 }
 
-async function opened(root: string, file: FileHandle): Promise<StoredObject> {
+async function opened(root: string, file: FileHandle, range: Range | undefined): Promise<StoredObject> {
   const stats = await file.stat();
   if (!stats.isFile()) {
     await file.close();
     throw unavailable(root, 'what lies under the key is not a file');
   }
-  return { size: stats.size, body: file.createReadStream({ highWaterMark: CHUNK }) };
+  const { start, length } = range ?? { start: 0, length: stats.size };
+  if (start + length > stats.size) {
+    await file.close();
+    throw wrongBytes(root, 'an object is shorter than the range that was asked for');
+  }
+  // A stream cannot be told to end where it begins.
+  if (length > 0) return { size: length, body: file.createReadStream({ start, end: start + length - 1, highWaterMark: CHUNK }) };
+  await file.close();
+  return { size: 0, body: Readable.from([]) };
+}
+
+async function list(root: string, prefix: string, query: ListQuery, signal: AbortSignal): Promise<RawPage> {
+  try {
+    if (!(await isDirectory(root))) throw unavailable(root, 'the directory is missing', { hint: `create or mount ${root}` });
+    return await listDirectory(root, prefix, query, signal);
+  } catch (error) {
+    throw described(root, error, 'read');
+  }
+}
+
+async function remove(root: string, key: string): Promise<void> {
+  checkKey(root, key);
+  try {
+    await unlink(join(root, key));
+  } catch (error) {
+    if (!isMissing(error) || !(await isDirectory(root))) throw described(root, error, 'write to');
+  }
 }
 
 async function create(root: string, key: string, payload: Payload, watch: Watch): Promise<'created' | 'exists'> {

@@ -24,8 +24,13 @@ export function denied(label: string, what: string, details: Details = {}): PkgC
   return failure('STORE_DENIED', label, what, details);
 }
 
+/** The store answered, but not with the bytes that it should have; others may be right. */
+export function wrongBytes(label: string, what: string): PkgCacheError {
+  return failure('ARCHIVE_INVALID', label, what, {});
+}
+
 function failure(
-  code: 'STORE_UNAVAILABLE' | 'STORE_DENIED',
+  code: 'STORE_UNAVAILABLE' | 'STORE_DENIED' | 'ARCHIVE_INVALID',
   label: string,
   what: string,
   { hint, cause }: Details,

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PkgCacheError } from '../errors.ts';
 import { abortable } from './abortable.ts';
-import { payloadSize, type Backend } from './backend.ts';
+import { payloadSize, type Backend, type RawPage } from './backend.ts';
 import { GuardedBody } from './body.ts';
 import { CIRCUIT_MS, type CircuitState } from './circuit.ts';
 import { isTransient, isUnanswered, storeCause, unavailable } from './failure.ts';
 import { Gate } from './gate.ts';
-import { checkKey } from './key.ts';
+import { checkKey, isKey } from './key.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { Patience } from './patience.ts';
-import type { Payload, Store, StoredObject } from './store.ts';
+import type { ListOptions, Page, Payload, Range, Store, StoredObject } from './store.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface ResilientOptions {
@@ -23,7 +23,8 @@ export interface ResilientOptions {
  * Makes a Store of a backend that may be down, slow or lying: what it costs an install is bounded (`Patience`), and
  * after a failure every call fails at once until the circuit closes.
  *
- * - A read that fails, or is denied, opens the circuit: the next install must not wait again. Reads try twice.
+ * - A read that fails, or is denied, opens the circuit: the next install must not wait again. Reads try twice. Listing
+ *   may well be denied where reading is not, so that does not count.
  * - An upload has deadlines of its own (`Watchdog`) and opens the circuit only if nobody answered: credentials that may
  *   only read, and a store that is full, still serve. Whether to try again is its backend's business.
  */
@@ -50,17 +51,48 @@ class ResilientStore implements Store {
     this.#gate = new Gate(this.#limits.requests);
   }
 
-  async get(key: string): Promise<StoredObject | undefined> {
+  async get(key: string, range?: Range): Promise<StoredObject | undefined> {
     checkKey(this.label, key);
-    return await this.#gate.run(() => this.#read(key));
+    const attempt = (signal: AbortSignal): Promise<StoredObject | undefined> => this.#attempt(key, range, signal);
+    const found = await this.#gate.run(() => this.#ask(attempt));
+    return found && this.#guarded(found);
+  }
+
+  async list(prefix: string, { after, limit = MAX_PAGE }: ListOptions = {}): Promise<Page> {
+    const attempt = (signal: AbortSignal): Promise<RawPage> => abortable(this.#backend.list(prefix, { after, limit }, signal), signal);
+    return checkedPage(this.label, await this.#gate.run(() => this.#ask(attempt, { denialOpens: false })), prefix, after);
+  }
+
+  async now(): Promise<number> {
+    return await this.#ask((signal) => abortable(this.#backend.now(signal), signal), { denialOpens: false });
   }
 
   async create(key: string, payload: Payload): Promise<'created' | 'exists'> {
     checkKey(this.label, key);
+    return await this.#write(payloadSize(payload), (watchdog) => {
+      const watched = payload instanceof Uint8Array || !('pieces' in payload) ? payload : { ...payload, pieces: watchdog.unhurried(payload.pieces) };
+      return this.#backend.create(key, watched, watchdog);
+    });
+  }
+
+  async remove(key: string): Promise<void> {
+    checkKey(this.label, key);
+    await this.#write(0, ({ signal }) => this.#backend.remove(key, signal));
+  }
+
+  async tidy(): Promise<number> {
+    return await this.#write(0, (watchdog) => this.#backend.tidy(watchdog));
+  }
+
+  close(): void {
+    this.#backend.close();
+  }
+
+  async #write<T>(size: number, work: (watchdog: Watchdog) => Promise<T>): Promise<T> {
     this.#admit();
-    const watchdog = new Watchdog(payloadSize(payload), this.#limits, () => this.#timeout('the upload does not progress'));
+    const watchdog = new Watchdog(size, this.#limits, () => this.#timeout('the store does not get on with a write'));
     try {
-      const outcome = await abortable(this.#backend.create(key, payload, watchdog), watchdog.signal);
+      const outcome = await abortable(work(watchdog), watchdog.signal);
       this.#recovered();
       return outcome;
     } catch (error) {
@@ -71,30 +103,27 @@ class ResilientStore implements Store {
     }
   }
 
-  close(): void {
-    this.#backend.close();
-  }
-
-  async #read(key: string): Promise<StoredObject | undefined> {
+  /** `denialOpens`: whether the circuit opens when this is denied; what only some workers may do says nothing about the rest. */
+  async #ask<T>(attempt: (signal: AbortSignal) => Promise<T>, { denialOpens } = { denialOpens: true }): Promise<T> {
     this.#admit();
     const controller = new AbortController();
     const giveUp = (): void => controller.abort(this.#timeout('no answer in time'));
     this.#patience.await('answer', giveUp);
     try {
-      const found = await this.#twice(() => this.#attempt(key, controller.signal), controller.signal);
+      const answer = await this.#twice(() => attempt(controller.signal), controller.signal);
       this.#patience.answered();
       this.#recovered();
-      return found && this.#guarded(found);
+      return answer;
     } catch (error) {
-      this.#failed(error);
+      if (denialOpens || !isDenied(error)) this.#failed(error);
       throw error;
     } finally {
       this.#patience.done(giveUp);
     }
   }
 
-  async #attempt(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
-    const answer = this.#backend.get(key, signal);
+  async #attempt(key: string, range: Range | undefined, signal: AbortSignal): Promise<StoredObject | undefined> {
+    const answer = this.#backend.get(key, signal, range);
     try {
       return await abortable(answer, signal);
     } catch (error) {
@@ -136,7 +165,8 @@ class ResilientStore implements Store {
   }
 
   #failed(error: unknown): void {
-    if (!(error instanceof PkgCacheError) || this.#isOpen()) return;
+    // One object that is wrong is no reason to give up the others.
+    if (!(error instanceof PkgCacheError) || error.code === 'ARCHIVE_INVALID' || this.#isOpen()) return;
     const reason = error.message.replace(`store ${this.label}: `, '');
     this.#circuit.open(this.#now() + CIRCUIT_MS, reason);
   }
@@ -144,4 +174,22 @@ class ResilientStore implements Store {
   #recovered(): void {
     if (this.#circuit.openUntil() !== undefined && !this.#isOpen()) this.#circuit.close();
   }
+}
+
+/** The most that S3 puts into a page. */
+const MAX_PAGE = 1000;
+
+function isDenied(error: unknown): boolean {
+  return error instanceof PkgCacheError && error.code === 'STORE_DENIED';
+}
+
+/** What of a page can be used. Throws STORE_UNAVAILABLE when going on with it might never end. */
+function checkedPage(label: string, { objects, more }: RawPage, prefix: string, after: string | undefined): Page {
+  let last = after;
+  for (const { key } of objects) {
+    if ((last !== undefined && key <= last) || !key.startsWith(prefix)) throw unavailable(label, 'its listing is not in order');
+    last = key;
+  }
+  // Whatever else lies in a bucket, we have not put it there.
+  return { objects: objects.filter(({ key }) => isKey(key)), next: more && objects.length > 0 ? last : undefined };
 }

@@ -7,6 +7,8 @@ export interface S3Clients {
   readonly reads: S3Client;
   /** Repeats single requests, so that one bad answer does not cost a large upload. */
   readonly writes: S3Client;
+  /** Epoch milliseconds by the server's clock, as its last answer had it; undefined before there was one. */
+  clock(): number | undefined;
   close(): void;
 }
 
@@ -25,7 +27,32 @@ export async function s3Clients(env: Env): Promise<S3Clients> {
   const config = { ...base, region, forcePathStyle: endpoint !== undefined };
   const reads = client({ ...config, maxAttempts: 1 });
   const writes = client({ ...config, maxAttempts: 3, requestHandler: reads.config.requestHandler });
-  return { reads, writes, close: () => reads.destroy() };
+  const clock = new ServerClock();
+  for (const each of [reads, writes]) clock.listenTo(each);
+  return { reads, writes, clock: () => clock.now(), close: () => reads.destroy() };
+}
+
+/** The time by the `Date` of a server's answers (whole seconds), carried on by a clock of ours that nobody can set. */
+class ServerClock {
+  #ahead: number | undefined;
+
+  listenTo(client: S3Client): void {
+    const { middlewareStack } = client;
+    middlewareStack.add(
+      (next) => async (args) => {
+        const result = await next(args);
+        const { headers } = result.response as { headers?: Readonly<Record<string, string>> };
+        const date = Date.parse(headers?.['date'] ?? '');
+        if (!Number.isNaN(date)) this.#ahead = date - performance.now();
+        return result;
+      },
+      { step: 'deserialize', priority: 'low', name: 'serverClock' },
+    );
+  }
+
+  now(): number | undefined {
+    return this.#ahead === undefined ? undefined : this.#ahead + performance.now();
+  }
 }
 
 function fixedConfig(): S3ClientConfig {

@@ -29,6 +29,11 @@ export function isMissing(error: unknown): boolean {
   return name === 'NoSuchKey' || (status === 404 && name !== 'NoSuchBucket');
 }
 
+/** The object has no such range. */
+export function isOutOfRange(error: unknown): boolean {
+  return answerOf(error).status === 416;
+}
+
 /** Refused with a status that can mean expired credentials, or only that these may write but not ask. */
 export function isUnexplained(error: unknown): boolean {
   const { status } = answerOf(error);

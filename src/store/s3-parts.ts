@@ -3,6 +3,7 @@ import { Upload } from '@aws-sdk/lib-storage';
 import { Readable } from 'node:stream';
 import type { Watch } from './backend.ts';
 import { filePieces } from './payload-file.ts';
+import type { FilePayload, StreamPayload } from './store.ts';
 
 /** Bytes of a part: the least that S3 takes, since several of them are in memory at once. */
 const PART = 5 * 1024 * 1024;
@@ -15,20 +16,21 @@ const MAX_PARTS = 10_000;
 const ABORT_MS = 5_000;
 
 /**
- * Sends a file in parts and completes it on condition that the key is still free. Answers with the object's ETag. A
+ * Sends a file, or pieces as they are made, in parts and completes it on condition that the key is still free. Answers with the object's ETag. A
  * failed upload is aborted at the store, so that its parts are not paid for; so is one that `watch` gives up.
  */
 export async function uploadParts(
   client: S3Client,
   { label, ...where }: { label: string; Bucket: string; Key: string },
-  file: { path: string; size: number },
+  payload: FilePayload | StreamPayload,
   watch: Watch,
 ): Promise<string | undefined> {
-  const partSize = Math.max(PART, Math.ceil(file.size / MAX_PARTS));
-  const body = Readable.from(filePieces(label, file, partSize), { highWaterMark: 1 });
+  const isStream = 'pieces' in payload;
+  const partSize = Math.max(PART, Math.ceil((isStream ? payload.atMost : payload.size) / MAX_PARTS));
+  const body = Readable.from(isStream ? payload.pieces : filePieces(label, payload, partSize), { highWaterMark: 1 });
   const upload = new Upload({
     client: watched(client, watch.signal),
-    params: { ...where, Body: body, ContentLength: file.size, IfNoneMatch: '*' },
+    params: { ...where, Body: body, IfNoneMatch: '*', ...(isStream ? {} : { ContentLength: payload.size }) },
     partSize,
     queueSize: PARTS_AT_ONCE,
   });

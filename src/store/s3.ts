@@ -1,14 +1,14 @@
-import { GetObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { Readable } from 'node:stream';
-import { payloadSize, type Backend, type Watch } from './backend.ts';
-import { unavailable } from './failure.ts';
+import { payloadSize, type Backend, type ListQuery, type RawPage, type Watch } from './backend.ts';
+import { unavailable, wrongBytes } from './failure.ts';
 import { checkKey } from './key.ts';
 import { s3Clients, type S3Clients } from './s3-client.ts';
-import { isConflict, isUnexplained, isMissing, s3Failure } from './s3-failure.ts';
-import { abortLeftOvers } from './s3-leftovers.ts';
+import { isConflict, isMissing, isOutOfRange, isUnexplained, s3Failure } from './s3-failure.ts';
+import { abortLeftOvers, abortOld } from './s3-leftovers.ts';
 import { readPiece } from './payload-file.ts';
 import { uploadParts } from './s3-parts.ts';
-import type { Payload, StoredObject } from './store.ts';
+import type { Payload, Range, StoredObject } from './store.ts';
 
 /** Payloads above this many bytes are sent in parts, and only parts of them are in memory. */
 const SINGLE_PUT = 16 * 1024 * 1024;
@@ -35,18 +35,57 @@ class S3Backend implements Backend {
     this.#clients = clients;
   }
 
-  async get(key: string, signal: AbortSignal): Promise<StoredObject | undefined> {
+  async get(key: string, signal: AbortSignal, range?: Range): Promise<StoredObject | undefined> {
     const where = this.#where(key);
+    const Range = range && `bytes=${range.start}-${range.start + range.length - 1}`;
     try {
-      const answer = await this.#clients.reads.send(new GetObjectCommand(where), { abortSignal: signal });
+      const answer = await this.#clients.reads.send(new GetObjectCommand({ ...where, Range }), { abortSignal: signal });
       const body = answer.Body as Readable;
-      if (answer.ETag !== undefined && answer.ContentLength !== undefined) return { size: answer.ContentLength, body };
+      const wrong = this.#wrongAnswer(answer, range);
+      if (wrong === undefined) return { size: answer.ContentLength ?? 0, body };
       body.destroy();
+      throw wrong;
     } catch (error) {
       if (isMissing(error)) return undefined;
+      if (isOutOfRange(error)) throw wrongBytes(this.label, 'an object is shorter than the range that was asked for');
       throw s3Failure(this.label, error);
     }
-    throw this.#notS3();
+  }
+
+  async list(prefix: string, { after, limit }: ListQuery, signal: AbortSignal): Promise<RawPage> {
+    const base = this.#location.prefix === '' ? '' : `${this.#location.prefix}/`;
+    const query = { Bucket: this.#location.bucket, Prefix: base + prefix, MaxKeys: limit, StartAfter: after === undefined ? undefined : base + after };
+    try {
+      const { Contents = [], IsTruncated } = await this.#clients.reads.send(new ListObjectsV2Command(query), { abortSignal: signal });
+      if (IsTruncated === undefined) throw this.#notS3();
+      const objects = Contents.map(({ Key = '', Size = 0, LastModified }) => ({ key: Key.slice(base.length), size: Size, modified: LastModified?.getTime() ?? 0 }));
+      return { objects, more: IsTruncated };
+    } catch (error) {
+      throw s3Failure(this.label, error);
+    }
+  }
+
+  async remove(key: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#clients.writes.send(new DeleteObjectCommand(this.#where(key)), { abortSignal: signal });
+    } catch (error) {
+      if (!isMissing(error)) throw s3Failure(this.label, error);
+    }
+  }
+
+  async tidy(watch: Watch): Promise<number> {
+    try {
+      const { bucket, prefix } = this.#location;
+      return await abortOld(this.#clients.writes, { Bucket: bucket, Prefix: prefix === '' ? '' : `${prefix}/` }, watch, await this.now(watch.signal));
+    } catch (error) {
+      throw s3Failure(this.label, error);
+    }
+  }
+
+  /** Every answer has the time in it; where there was none yet, one is asked for. */
+  async now(signal: AbortSignal): Promise<number> {
+    if (this.#clients.clock() === undefined) await this.list('v', { after: undefined, limit: 1 }, signal);
+    return this.#clients.clock() ?? Date.now();
   }
 
   /**
@@ -78,13 +117,22 @@ class S3Backend implements Backend {
   }
 
   async #send(where: { Bucket: string; Key: string }, payload: Payload, watch: Watch): Promise<string | undefined> {
-    if (!(payload instanceof Uint8Array) && payload.size > SINGLE_PUT) {
-      await abortLeftOvers(this.#clients.writes, where, watch.signal, Date.now());
+    if (!(payload instanceof Uint8Array) && ('pieces' in payload || payload.size > SINGLE_PUT)) {
+      await abortLeftOvers(this.#clients.writes, where, watch, Date.now());
       return await uploadParts(this.#clients.writes, { label: this.label, ...where }, payload, watch);
     }
     const Body = payload instanceof Uint8Array ? payload : await readPiece(this.label, payload, 0, payload.size);
     const command = new PutObjectCommand({ ...where, Body, ContentLength: payloadSize(payload), IfNoneMatch: '*' });
     return (await this.#clients.writes.send(command, { abortSignal: watch.signal })).ETag;
+  }
+
+  /** What is wrong with the answer to a GET. One with a range says which it has; other stores send the whole object instead. */
+  #wrongAnswer(answer: GetObjectCommandOutput, range: Range | undefined): Error | undefined {
+    if (answer.ETag === undefined || answer.ContentLength === undefined) return this.#notS3();
+    if (range === undefined) return undefined;
+    const starts = answer.ContentRange?.startsWith(`bytes ${range.start}-`) ?? false;
+    if (!starts) return wrongBytes(this.label, 'the store ignores ranges');
+    return answer.ContentLength === range.length ? undefined : wrongBytes(this.label, 'an object is shorter than the range that was asked for');
   }
 
   /** An answer to HEAD has no body that could explain a refusal; then the write decides, and says why. */

@@ -12,6 +12,7 @@ import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/store.ts';
 import { CONTENTS, KEY, published, tempCache, tempDir, type Contents } from '../cache/support.ts';
 import { failure } from '../store/helpers.ts';
+import { overStore } from '../support/over-store.ts';
 
 const ID = entryId(KEY);
 
@@ -130,7 +131,7 @@ describe('pulling', () => {
     const { store } = await pushed();
     const cache = tempCache();
     let fetched = 0;
-    const counting: Store = { ...store, label: '', close: () => undefined, create: (key, payload) => store.create(key, payload), get: (key) => (fetched += Number(key.includes('archives')), store.get(key)) };
+    const counting = overStore(store, { get: (key) => ((fetched += Number(key.includes('archives'))), store.get(key)) });
     const results = await Promise.all(Array.from({ length: 5 }, () => pulled(counting, cache)));
     expect(results.map(({ got }) => got)).toEqual([true, true, true, true, true]);
     expect(fetched).toBe(1);

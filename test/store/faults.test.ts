@@ -198,3 +198,47 @@ it('does not overwrite in a store that ignores conditions', async () => {
   store.close();
   await naive.stop();
 });
+
+const isList = (req: IncomingMessage): boolean => req.method === 'GET' && (req.url?.includes('list-type=2') ?? false);
+
+it('serves what it has to credentials that may not list', async () => {
+  const { circuit, store, stop } = await behind((req) => (isList(req) ? 'forbidden' : 'pass'));
+  expect(await outcome(store.list('v1/'))).toBe('STORE_DENIED');
+  expect(await read(store, 'present')).toEqual(BODY);
+  expect(circuit.openUntil()).toBeUndefined();
+  await stop();
+});
+
+it.each<[Fault, ErrorCode]>([
+  ['black-hole', 'STORE_UNAVAILABLE'],
+  ['internal-error', 'STORE_UNAVAILABLE'],
+  ['login-page', 'STORE_UNAVAILABLE'],
+  ['short-body', 'STORE_UNAVAILABLE'],
+  ['no-bucket', 'STORE_UNAVAILABLE'],
+])('a listing that meets %s: %s', async (fault, code) => {
+  const { store, stop } = await behind((req) => (isList(req) ? fault : 'pass'));
+  expect(await outcome(store.list('v1/'))).toBe(code);
+  await stop();
+}, 60_000);
+
+it('goes through a listing that never ends only once', async () => {
+  const { store, stop } = await behind((req) => (isList(req) ? 'endless-list' : 'pass'));
+  const first = await store.list('');
+  expect(first.next).toBe('again');
+  expect((await failure(store.list('', { after: first.next }))).message).toContain('not in order');
+  await stop();
+});
+
+it('notices a store that ignores ranges, and is not put off by it', async () => {
+  const { circuit, store, stop } = await behind((req) => (req.headers.range === undefined ? 'pass' : 'range-ignored'));
+  expect(await outcome(store.get('present', { start: 5, length: 10 }))).toBe('ARCHIVE_INVALID');
+  expect(circuit.openUntil()).toBeUndefined();
+  expect(await read(store, 'present')).toEqual(BODY);
+  await stop();
+});
+
+it('takes the time from the store, whatever ours is', async () => {
+  const { store, stop } = await behind('day-ahead');
+  expect((await store.now()) - Date.now()).toBeGreaterThan(86_000_000);
+  await stop();
+});

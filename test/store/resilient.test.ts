@@ -32,6 +32,10 @@ function flowing(size: number, chunks: () => AsyncIterable<Buffer>): Backend {
     label: 'flowing',
     get: async () => ({ size, body: Readable.from(chunks(), { objectMode: false }) }),
     create: async () => 'created',
+    list: async () => ({ objects: [], more: false }),
+    remove: async () => undefined,
+    tidy: async () => 0,
+    now: async () => Date.now(),
     close: () => undefined,
   };
 }
@@ -156,4 +160,20 @@ it('lets an upload that progresses take its time, and gives up one that stops', 
     resilient(uploading(steps), { circuit: memoryCircuit(), limits: UPLOAD }).create('x', payload);
   expect(await create(10)).toBe('created');
   expect(await outcome(create(2))).toBe('STORE_UNAVAILABLE');
+});
+
+it('waits as long as it takes to make what is uploaded, and no longer than allowed for the store to take it', async () => {
+  const taking = (thenStuck: boolean): Backend => ({
+    ...flowing(0, () => paced(0, 0, 0)),
+    create: async (_key: string, payload: Payload) => {
+      if (payload instanceof Uint8Array || !('pieces' in payload)) throw new Error('not a stream');
+      let taken = 0;
+      for await (const piece of payload.pieces) taken += piece.length;
+      expect(taken).toBe(20);
+      return await (thenStuck ? new Promise<never>(() => undefined) : Promise.resolve('created' as const));
+    },
+  });
+  const create = (backend: Backend) => resilient(backend, { circuit: memoryCircuit(), limits: UPLOAD }).create('x', { pieces: paced(2, 10, 500), atMost: 100 });
+  expect(await create(taking(false))).toBe('created');
+  expect(await outcome(create(taking(true)))).toBe('STORE_UNAVAILABLE');
 });

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { s3Clients } from '../../src/store/s3-client.ts';
-import { abortLeftOvers } from '../../src/store/s3-leftovers.ts';
+import { abortLeftOvers, abortOld } from '../../src/store/s3-leftovers.ts';
 import { startS3, type S3Server } from '../support/s3-server.ts';
 import { BUILD_MS, temporaryDirectory } from './helpers.ts';
 
@@ -77,11 +77,15 @@ it('throws away uploads of a key that nobody finished within a day', async () =>
   const pending = async () => (await writes.send(new ListMultipartUploadsCommand({ Bucket: s3.bucket }))).Uploads ?? [];
   for (const Key of ['left/over', 'left/over-2']) await writes.send(new CreateMultipartUploadCommand({ ...where, Key }));
 
-  const { signal } = new AbortController();
-  await abortLeftOvers(writes, where, signal, Date.now());
+  const watch = { signal: new AbortController().signal, progress: () => undefined };
+  const tomorrow = Date.now() + 25 * 60 * 60 * 1000;
+  await abortLeftOvers(writes, where, watch, Date.now());
   expect(await pending()).toHaveLength(2);
-  await abortLeftOvers(writes, where, signal, Date.now() + 25 * 60 * 60 * 1000);
+  await abortLeftOvers(writes, where, watch, tomorrow);
   expect((await pending()).map(({ Key }) => Key)).toEqual(['left/over-2']);
+  expect(await abortOld(writes, { Bucket: s3.bucket, Prefix: 'elsewhere/' }, watch, tomorrow)).toBe(0);
+  expect(await abortOld(writes, { Bucket: s3.bucket, Prefix: 'left/' }, watch, tomorrow)).toBe(1);
+  expect(await pending()).toEqual([]);
   close();
 });
 

@@ -25,6 +25,9 @@ export type Fault =
   | 'short-length' // Content-Length and body are both one byte short
   | 'flipped-bit' // one bit of the body is wrong
   | 'login-page' // an HTML page with status 200
+  | 'endless-list' // a listing of one key that has always a next page, which is the same
+  | 'range-ignored' // the whole object where a part of it was asked for
+  | 'day-ahead' // the server's clock is a day ahead of ours
   | 'complete-error'; // status 200, and an error in the body, as CompleteMultipartUpload may answer
 
 export interface FaultServer {
@@ -102,9 +105,12 @@ async function play(fault: Fault, origin: Origin, req: IncomingMessage, res: Ser
   const error = ERRORS[fault];
   if (error !== undefined) return answer(res, xmlError(...error));
   if (fault === 'login-page') return answer(res, LOGIN_PAGE);
+  if (fault === 'endless-list') return answer(res, ENDLESS_LIST);
   const honest = await origin(req, sent);
   if (fault === 'pass') return answer(res, honest);
   if (fault === 'flipped-bit') return answer(res, { ...honest, body: flipped(honest.body) });
+  if (fault === 'range-ignored') return answer(res, withoutRange(honest));
+  if (fault === 'day-ahead') return answer(res, { ...honest, headers: { ...honest.headers, date: new Date(Date.now() + 86_400_000).toUTCString() } });
   if (fault === 'short-length') return answer(res, shortened(honest));
   await breakOff(fault, honest, res);
 }
@@ -146,6 +152,21 @@ const LOGIN_PAGE: Answer = {
   headers: { 'content-type': 'text/html' },
   body: Buffer.from('<!doctype html><title>Sign in</title><form method="post"></form>'),
 };
+
+const ENDLESS_LIST: Answer = {
+  status: 200,
+  headers: { 'content-type': 'application/xml' },
+  body: Buffer.from(
+    '<?xml version="1.0"?><ListBucketResult><Name>test-bucket</Name><IsTruncated>true</IsTruncated>' +
+      '<Contents><Key>faults/again</Key><Size>1</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents></ListBucketResult>',
+  ),
+};
+
+/** As if no range had been asked for; what the bytes are does not matter. */
+function withoutRange({ headers: { 'content-range': range = '', ...headers } }: Answer): Answer {
+  const body = Buffer.alloc(Number(/\d+$/.exec(range)?.[0]));
+  return { status: 200, headers: { ...headers, 'content-length': String(body.length) }, body };
+}
 
 function flipped(body: Buffer): Buffer {
   const copy = Buffer.from(body);

@@ -1,0 +1,28 @@
+import { AT_ONCE } from '../../fleet/pace.ts';
+import { buildSnapshot } from '../../fleet/snapshot/build.ts';
+import { periodName } from '../../fleet/snapshot/format.ts';
+import type { Command } from '../command.ts';
+import { megabytes } from '../progress.ts';
+import { openWorld } from '../world.ts';
+
+export const snapshot: Command<{ now: boolean }> = {
+  command: 'snapshot',
+  describe: 'Pack the hot part of the cache for workers that start',
+  builder: (argv) =>
+    argv
+      .option('now', { type: 'boolean', default: false, describe: 'Make one now, whatever there is' })
+      .demandOption('now', 'Snapshots are made by the background process; --now makes one at once')
+      .example('$0 snapshot --now', 'before many workers are started; exit 1 if it could not be stored'),
+  run: async () => {
+    const { fleet, close } = await openWorld({ afresh: true }).openFleet(AT_ONCE);
+    try {
+      const period = periodName(await fleet.store.now());
+      const built = await buildSnapshot({ ...fleet, period, limit: fleet.settings.snapshotLimit, journal: fleet.state.read().journal });
+      if (built.outcome === 'live') console.log(`snapshot ${period} of ${fleet.group}: ${built.count} entries, ${megabytes(built.bytes)}`);
+      else console.error(built.outcome === 'empty' ? 'pkg-cache: nothing is cached that could be packed' : `pkg-cache: another snapshot of ${period} was there first`);
+      return built.outcome === 'live' ? 0 : 1;
+    } finally {
+      close();
+    }
+  },
+};

@@ -1,0 +1,52 @@
+import { PkgCacheError } from '../../errors.ts';
+import { AT_ONCE } from '../../fleet/pace.ts';
+import { warm as warmUp, type Warmed } from '../../fleet/snapshot/warm.ts';
+import type { Command } from '../command.ts';
+import { megabytes, showProgress } from '../progress.ts';
+import { openWorld } from '../world.ts';
+
+export const warm: Command<{ strict: boolean }> = {
+  command: 'warm',
+  describe: "Fill the cache of a worker that starts, from the fleet's newest snapshot",
+  builder: (argv) =>
+    argv
+      .option('strict', { type: 'boolean', default: false, describe: 'Exit 1 if there was nothing to warm up with' })
+      .example('$0 warm && exec worker', 'in the entrypoint of an image: says so and goes on where there is no snapshot'),
+  run: async ({ strict }) => {
+    const started = performance.now();
+    const progress = showProgress('warming up');
+    let bytes = 0;
+    try {
+      const { fleet, close } = await openWorld({ afresh: true }).openFleet(AT_ONCE);
+      try {
+        const warmed = await warmUp(fleet, (now) => {
+          bytes = now.bytes;
+          progress.update(now);
+        });
+        progress.done();
+        return tell(warmed, bytes, (performance.now() - started) / 1000) || !strict ? 0 : 1;
+      } finally {
+        close();
+      }
+    } catch (error) {
+      progress.done();
+      if (!(error instanceof PkgCacheError)) throw error;
+      console.error(`pkg-cache: not warmed up: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`);
+      return strict ? 1 : 0;
+    }
+  },
+};
+
+/** Whether there is something to tell but that there was nothing. */
+function tell({ period, unpacked, problems }: Warmed, bytes: number, seconds: number): boolean {
+  const [first, ...others] = problems;
+  if (first) console.error(`pkg-cache: ${first.message}${others.length > 0 ? ` (and ${others.length} more)` : ''}`);
+  if (!unpacked) {
+    console.error('pkg-cache: no snapshot to warm up with');
+    return false;
+  }
+  const { made, present, failed, full } = unpacked;
+  const rest = [...(present > 0 ? [`${present} were there`] : []), ...(failed > 0 ? [`${failed} left out${full ? ': the disk has no room to spare' : ''}`] : [])];
+  console.log(`snapshot ${period}: ${made} entries, ${megabytes(bytes)} in ${seconds.toFixed(1)} s${rest.length > 0 ? `; ${rest.join(', ')}` : ''}`);
+  return true;
+}

@@ -1,0 +1,37 @@
+import type { EntryKey } from '../cache/entry.ts';
+import type { LocalCache } from '../cache/local.ts';
+import type { Store } from '../store/store.ts';
+import type { Makers } from './makers.ts';
+import type { Pace } from './pace.ts';
+import type { FleetState } from './state.ts';
+
+/** What the work that concerns the whole fleet is done with. */
+export interface Fleet {
+  readonly cache: LocalCache;
+  readonly store: Store;
+  /** See group.ts. */
+  readonly group: string;
+  readonly settings: FleetSettings;
+  readonly state: FleetState;
+  readonly makers: Makers;
+  /** Whether an entry may be shared, either way. */
+  readonly allowed: (key: EntryKey) => boolean;
+  /** Whether the disk has room for so many bytes more, after something was evicted perhaps. */
+  readonly hasRoom: (bytes: number) => boolean;
+  readonly pace: Pace;
+  /** One line for the log of background work. */
+  readonly log: (message: string) => void;
+}
+
+/** Times in milliseconds, sizes in bytes. */
+export interface FleetSettings {
+  /** Between two runs of sync; 0: never by itself. */
+  readonly syncEvery: number;
+  /** Entries that no worker has used for so long are not brought down. */
+  readonly syncWindow: number;
+  /** Between two snapshots; 0: no part is taken in making them. */
+  readonly snapshotEvery: number;
+  readonly snapshotLimit: number;
+  /** Entries that no worker has used for so long are removed from the store; 0: none is. */
+  readonly storeWindow: number;
+}

@@ -1,0 +1,15 @@
+import { arch } from 'node:os';
+
+/**
+ * Workers of a group can use each other's entries: same operating system, architecture and libc (glibc by version, because pip chooses
+ * wheels by it), and the same `name` if the operator gave one, to keep images apart that have little in common.
+ */
+export function groupOf(name: string | undefined): string {
+  return [process.platform, arch(), libc(), name].filter((part) => part !== undefined).join('-').replace(/[^A-Za-z0-9._-]/g, '_');
+}
+
+function libc(): string | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const { header } = (process.report?.getReport() ?? {}) as { header?: { glibcVersionRuntime?: string } };
+  return header?.glibcVersionRuntime === undefined ? 'musl' : `glibc-${header.glibcVersionRuntime}`;
+}

@@ -1,0 +1,77 @@
+import { buffer } from 'node:stream/consumers';
+import { PkgCacheError } from '../../errors.ts';
+import type { Listed, Store } from '../../store/store.ts';
+import { MAX_PACKED_INDEX, decodeIndex, decodeSnapshotPointer, snapshotsOf, type SnapshotIndex, type SnapshotPointer } from './format.ts';
+
+/** A snapshot that can be read. */
+export interface Found {
+  readonly period: string;
+  readonly pointer: SnapshotPointer;
+}
+
+/** How many snapshots are tried, the newest first, before there is none. */
+const TRIES = 3;
+
+/** Pages of a listing that are read; there are few objects in a group, unless somebody else puts them there. */
+const MAX_PAGES = 20;
+
+const MAX_POINTER = 64 << 10;
+
+/** Everything that belongs to a group's snapshots, in the order of time. */
+export async function listSnapshots(store: Store, group: string): Promise<Listed[]> {
+  const found: Listed[] = [];
+  let after: string | undefined;
+  for (let page = 0; page < MAX_PAGES; page++) {
+    const { objects, next } = await store.list(snapshotsOf(group), { after });
+    found.push(...objects);
+    if (next === undefined) break;
+    after = next;
+  }
+  return found;
+}
+
+/** The period in a key of a snapshot. */
+export function periodOf(key: string): string {
+  return key.split('/')[3] ?? '';
+}
+
+/** The newest snapshots of a group whose pointers can be read; what is wrong with others is told to `report`. Throws STORE_*. */
+export async function* newestSnapshots(store: Store, listed: readonly Listed[], report: (problem: PkgCacheError) => void): AsyncGenerator<Found> {
+  const keys = listed.map(({ key }) => key).filter((key) => key.endsWith('/pointer'));
+  for (const key of keys.reverse().slice(0, TRIES)) {
+    const found = await tolerant(async () => {
+      const bytes = await readSmall(store, key, MAX_POINTER);
+      return bytes && { period: periodOf(key), pointer: decodeSnapshotPointer(bytes, key) };
+    }, report);
+    if (found) yield found;
+  }
+}
+
+/** The index of a snapshot; undefined when it is gone or damaged, which is told to `report`. Throws STORE_*. */
+export async function readIndex(store: Store, { pointer }: Found, report: (problem: PkgCacheError) => void): Promise<SnapshotIndex | undefined> {
+  return await tolerant(async () => {
+    const bytes = await readSmall(store, pointer.index.key, MAX_PACKED_INDEX);
+    if (!bytes) throw new PkgCacheError('ARCHIVE_INVALID', 'the snapshot is of no use: its index is gone');
+    return decodeIndex(bytes, pointer);
+  }, report);
+}
+
+/** An object of at most `limit` bytes. */
+export async function readSmall(store: Store, key: string, limit: number): Promise<Buffer | undefined> {
+  const object = await store.get(key);
+  if (!object) return undefined;
+  if (object.size <= limit) return await buffer(object.body);
+  object.body.destroy();
+  throw new PkgCacheError('ARCHIVE_INVALID', `${key} is too large for what it should be`);
+}
+
+/** What is wrong with one object is no reason to give up. */
+async function tolerant<T>(work: () => Promise<T>, report: (problem: PkgCacheError) => void): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
+    report(error);
+    return undefined;
+  }
+}

@@ -1,0 +1,54 @@
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { PkgCacheError } from '../../errors.ts';
+
+/** Reads a body piece by piece, whatever the chunks are that it arrives in. Fails as the body does. */
+export class BodyReader {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #left: Buffer = Buffer.alloc(0);
+
+  constructor(body: Readable) {
+    this.#chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  }
+
+  /** The next `length` bytes in memory of their own. */
+  async read(length: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(length);
+    let filled = 0;
+    for await (const chunk of this.#take(length)) {
+      bytes.set(chunk, filled);
+      filled += chunk.length;
+    }
+    return bytes;
+  }
+
+  /** Writes the next `length` bytes to a new file. */
+  async save(length: number, path: string): Promise<void> {
+    await pipeline(Readable.from(this.#take(length), { objectMode: false }), createWriteStream(path, { flags: 'wx' }));
+  }
+
+  /** Drops the next `length` bytes. */
+  async skip(length: number): Promise<void> {
+    const taken = this.#take(length);
+    while ((await taken.next()).done !== true);
+  }
+
+  async *#take(length: number): AsyncGenerator<Buffer> {
+    for (let missing = length; missing > 0; ) {
+      if (this.#left.length === 0) {
+        const next = await this.#chunks.next();
+        if (next.done === true) throw tooShort();
+        this.#left = next.value;
+      }
+      const part = this.#left.subarray(0, missing);
+      this.#left = this.#left.subarray(part.length);
+      missing -= part.length;
+      yield part;
+    }
+  }
+}
+
+function tooShort(): PkgCacheError {
+  return new PkgCacheError('ARCHIVE_INVALID', 'a part of the snapshot ends too early');
+}

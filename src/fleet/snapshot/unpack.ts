@@ -1,0 +1,212 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ArchiveSource } from '../../archive/source.ts';
+import { unpackEntry } from '../../archive/unpack.ts';
+import { entryId, type EntryKey } from '../../cache/entry.ts';
+import type { LocalCache } from '../../cache/local.ts';
+import { PkgCacheError, systemCode } from '../../errors.ts';
+import type { Store } from '../../store/store.ts';
+import { MemoryBudget } from '../memory.ts';
+import type { Makers } from '../makers.ts';
+import type { Pace } from '../pace.ts';
+import type { Member, SnapshotIndex } from './format.ts';
+import { end, plan, type Stretch } from './plan.ts';
+import { BodyReader } from './stream.ts';
+
+export interface UnpackRequest {
+  readonly cache: LocalCache;
+  readonly store: Store;
+  readonly makers: Makers;
+  /** Whether an entry may be had from elsewhere. */
+  readonly allowed: (key: EntryKey) => boolean;
+  /** Whether the disk has room for so many bytes more, after something was evicted perhaps. */
+  readonly hasRoom: (bytes: number) => boolean;
+  readonly pace: Pace;
+  /** What went wrong with a single entry. */
+  readonly report: (problem: PkgCacheError) => void;
+  readonly progress: (progress: Progress) => void;
+}
+
+/** How far it is; of what is there already nothing counts. Bytes are those of the pack. */
+export interface Progress {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly ofEntries: number;
+  readonly ofBytes: number;
+}
+
+/** What became of a snapshot: entries that were there before, are there now, and are not. `full`: the disk has no room to spare. */
+export interface Unpacked {
+  readonly present: number;
+  readonly made: number;
+  readonly failed: number;
+  readonly full: boolean;
+}
+
+/** How many stretches of a pack are read at once. */
+const AT_ONCE = 8;
+
+/** What is larger goes through a file; bytes, and bytes of all that is held at once. */
+const IN_MEMORY = 16 << 20;
+const MEMORY = 96 << 20;
+
+/** Archives of registries are made into entries in memory; larger ones (bytes) are left out. */
+const MAX_ORIGINAL = 64 << 20;
+
+/** How often a stretch is begun again after the store failed in the middle of it. */
+const TRIES = 3;
+
+/**
+ * Brings what is not in the local cache out of a snapshot, several stretches at a time. Every entry is checked against its manifest,
+ * file by file, and published as soon as it is there; so what was interrupted goes on where it was. What is wrong with one entry costs
+ * that entry. Throws STORE_* when the store fails for good, and what `pace` throws.
+ */
+export async function unpackSnapshot(request: UnpackRequest, index: SnapshotIndex): Promise<Unpacked> {
+  const allowed = index.members.filter(({ entry }) => request.allowed(entry.key));
+  const wanted = allowed.filter(({ entry }) => !request.cache.lookup(entry.key));
+  return await new Unpacking(request, index, wanted, allowed.length - wanted.length).run();
+}
+
+class Unpacking {
+  readonly #request: UnpackRequest;
+  readonly #pack: SnapshotIndex['pack'];
+  readonly #queue: Stretch[];
+  readonly #total: { entries: number; bytes: number };
+  readonly #present: number;
+  readonly #memory = new MemoryBudget(MEMORY);
+  #made = 0;
+  #done = 0;
+  #bytes = 0;
+  #full = false;
+  #failure: Error | undefined;
+
+  constructor(request: UnpackRequest, { pack }: SnapshotIndex, wanted: readonly Member[], present: number) {
+    this.#request = request;
+    this.#pack = pack;
+    this.#queue = plan(wanted);
+    this.#total = { entries: wanted.length, bytes: wanted.reduce((sum, { size }) => sum + size, 0) };
+    this.#present = present;
+  }
+
+  async run(): Promise<Unpacked> {
+    await Promise.all(Array.from({ length: AT_ONCE }, () => this.#work()));
+    if (this.#failure !== undefined) throw this.#failure;
+    return { present: this.#present, made: this.#made, failed: this.#total.entries - this.#made, full: this.#full };
+  }
+
+  /** One failure ends it for all; nobody is left at work when it is told. */
+  async #work(): Promise<void> {
+    try {
+      for (let next = this.#queue.shift(); next !== undefined && !this.#isOver; next = this.#queue.shift()) await this.#stretch(next);
+    } catch (error) {
+      this.#failure ??= error as Error;
+    }
+  }
+
+  get #isOver(): boolean {
+    return this.#full || this.#failure !== undefined;
+  }
+
+  /** Whatever is not done when the store fails is tried again. */
+  async #stretch({ members, tries }: Stretch): Promise<void> {
+    let position = members[0]?.at ?? 0;
+    let done = 0;
+    try {
+      await this.#request.pace.between();
+      const last = members.at(-1);
+      const object = last && (await this.#request.store.get(this.#pack.key, { start: position, length: end(last) - position }));
+      if (!object) throw new PkgCacheError('ARCHIVE_INVALID', 'the snapshot is gone');
+      try {
+        const reader = new BodyReader(object.body);
+        for (const member of members) {
+          if (this.#isOver) return;
+          await reader.skip(member.at - position);
+          await this.#member(member, reader);
+          position = end(member);
+          done++;
+        }
+      } finally {
+        object.body.destroy();
+      }
+    } catch (error) {
+      if (error instanceof PkgCacheError && error.code === 'ARCHIVE_INVALID') return this.#request.report(error);
+      if (!(error instanceof PkgCacheError) || error.code !== 'STORE_UNAVAILABLE' || tries + 1 >= TRIES) throw error;
+      this.#queue.push({ members: members.slice(done), tries: done > 0 ? 0 : tries + 1 });
+    }
+  }
+
+  async #member(member: Member, reader: BodyReader): Promise<void> {
+    const { cache, pace, progress } = this.#request;
+    await pace.between();
+    await pace.spend(member.size);
+    // Somebody else may be at it: then it is not for us to do.
+    const claim = cache.lookup(member.entry.key) ? undefined : cache.claimEntry(member.entry.key);
+    try {
+      if (!claim) return await reader.skip(member.size);
+      if (!this.#request.hasRoom(2 * member.entry.size)) {
+        this.#full = true;
+        return;
+      }
+      await this.#make(member, reader);
+    } finally {
+      claim?.release();
+      if (cache.lookup(member.entry.key)) this.#made++;
+      this.#bytes += member.size;
+      progress({ entries: ++this.#done, bytes: this.#bytes, ofEntries: this.#total.entries, ofBytes: this.#total.bytes });
+    }
+  }
+
+  async #make(member: Member, reader: BodyReader): Promise<void> {
+    const isOriginal = member.entry.archive.sha512 !== undefined;
+    if (isOriginal && member.size > MAX_ORIGINAL) return await reader.skip(member.size);
+    if (!isOriginal && member.size > IN_MEMORY) return await this.#unpackFile(member, reader);
+    await this.#memory.run(member.size, async () => {
+      const bytes = await reader.read(member.size);
+      this.#tolerant(member, () => (isOriginal ? this.#remake(member, bytes) : this.#unpack(member, { bytes })));
+    });
+  }
+
+  /** All of an archive is taken from the reader before anything can fail that is the entry's fault. */
+  async #unpackFile(member: Member, reader: BodyReader): Promise<void> {
+    const staging = this.#request.cache.stage(member.entry.key);
+    const path = join(staging.dir, '..', 'archive.tar');
+    try {
+      await reader.save(member.size, path);
+      this.#tolerant(member, () => this.#unpack(member, { path }));
+    } finally {
+      rmSync(path, { force: true });
+      staging.discard();
+    }
+  }
+
+  #unpack({ entry }: Member, source: ArchiveSource): void {
+    const staging = this.#request.cache.stage(entry.key);
+    try {
+      unpackEntry(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count });
+      staging.publishEntry(entry, readFileSync(join(staging.dir, 'files.json'), 'utf8'));
+    } finally {
+      staging.discard();
+    }
+  }
+
+  #remake({ entry }: Member, archive: Buffer): void {
+    const make = this.#request.makers[entry.key.ecosystem];
+    const made = make?.(this.#request.cache, entry.key, entry.meta, archive);
+    if (made && made.id !== entryId(entry.key)) throw new PkgCacheError('ARCHIVE_INVALID', `another entry than ${entry.key.name} came out of the snapshot`);
+  }
+
+  /** What is wrong with an entry is told, and no more; a disk that is full concerns all. */
+  #tolerant({ entry }: Member, work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (isFull(error)) this.#full = true;
+      else this.#request.report(error instanceof PkgCacheError ? error : new PkgCacheError('ARCHIVE_INVALID', `${entry.key.name} cannot be unpacked`, { cause: error }));
+    }
+  }
+}
+
+function isFull(error: unknown): boolean {
+  const cause = error instanceof PkgCacheError ? error.cause : error;
+  return ['ENOSPC', 'EDQUOT'].includes(systemCode(cause) ?? '');
+}

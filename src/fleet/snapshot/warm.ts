@@ -1,0 +1,34 @@
+import type { PkgCacheError } from '../../errors.ts';
+import type { Fleet } from '../fleet.ts';
+import { listSnapshots, newestSnapshots, readIndex } from './find.ts';
+import { unpackSnapshot, type Progress, type Unpacked } from './unpack.ts';
+
+/** What came of warming up; without `unpacked` there was no snapshot that could be read. */
+export interface Warmed {
+  readonly period: string | undefined;
+  readonly unpacked: Unpacked | undefined;
+  /** What was wrong with the snapshot, or with entries in it. */
+  readonly problems: readonly PkgCacheError[];
+}
+
+/**
+ * Brings the newest snapshot of the group into the local cache; an older one where that is broken. Remembers from where on the journal has
+ * more. Throws STORE_* when the store fails, and what `pace` throws; what has arrived stays.
+ */
+export async function warm(fleet: Fleet, progress: (progress: Progress) => void): Promise<Warmed> {
+  const { store, group, state } = fleet;
+  const problems: PkgCacheError[] = [];
+  const report = (problem: PkgCacheError): void => void problems.push(problem);
+  const listed = await listSnapshots(store, group);
+  for await (const found of newestSnapshots(store, listed, report)) {
+    const index = await readIndex(store, found, report);
+    if (!index) continue;
+    const unpacked = await unpackSnapshot({ ...fleet, report, progress }, index);
+    const useless = unpacked.made + unpacked.present === 0 && unpacked.failed > 0 && !unpacked.full;
+    if (useless) continue;
+    const before = state.read().journal;
+    state.update({ snapshot: found.period, live: found.period, warmedAt: Date.now(), ...(before === undefined && index.journal !== undefined ? { journal: index.journal } : {}) });
+    return { period: found.period, unpacked, problems };
+  }
+  return { period: undefined, unpacked: undefined, problems };
+}

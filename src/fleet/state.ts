@@ -1,0 +1,61 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { LocalCache } from '../cache/local.ts';
+import { sha256 } from '../hash.ts';
+
+/** What this worker remembers of its part in the fleet. Times are epoch milliseconds by our own clock. */
+export interface FleetFacts {
+  /** When the last sync that came to its end began, and what it did. */
+  readonly syncedAt?: number;
+  readonly broughtDown?: number;
+  readonly sentUp?: number;
+  /** Entries that others have and that were not brought down yet. */
+  readonly behind?: number;
+  /** Why the last sync did not come to its end, if it did not. */
+  readonly problem?: string | undefined;
+  /** When it was tried last, whatever came of it. */
+  readonly triedAt?: number;
+  /** The last record of the journal that was read. */
+  readonly journal?: string | undefined;
+  /** Records in front of that one that are known already: others may still come between them. */
+  readonly recent?: readonly string[];
+  /** The snapshot that was unpacked last, by its period, and when. */
+  readonly snapshot?: string;
+  readonly warmedAt?: number;
+  /** The snapshot that was live when it was looked last. */
+  readonly live?: string;
+  /** When writing was denied; until some time later it is not tried again. */
+  readonly deniedAt?: number | undefined;
+  /** The last period in which this worker has looked after the store. */
+  readonly tended?: string;
+}
+
+/** The facts in a file, one for each location of a store. Whatever cannot be read counts as nothing known. */
+export class FleetState {
+  readonly #path: string;
+
+  constructor(cache: LocalCache, location: string) {
+    this.#path = cache.path('state', `fleet-${sha256(location).slice(0, 16)}.json`);
+  }
+
+  read(): FleetFacts {
+    try {
+      const facts: unknown = JSON.parse(readFileSync(this.#path, 'utf8'));
+      return facts instanceof Object && !Array.isArray(facts) ? facts : {};
+    } catch {
+      return {};
+    }
+  }
+
+  /** Changes some facts. That they cannot be written is no error: then work is done twice. */
+  update(facts: FleetFacts): void {
+    const temporary = `${this.#path}.${process.pid}`;
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true });
+      writeFileSync(temporary, JSON.stringify({ ...this.read(), ...facts }));
+      renameSync(temporary, this.#path);
+    } catch {
+      // A full disk, or another user's cache.
+    }
+  }
+}

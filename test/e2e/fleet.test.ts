@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { offline, served } from './support/offline.ts';
+import { startWorld, type World } from './support/world.ts';
+import type { Worker } from './support/worker.ts';
+
+let world: World;
+let first: Worker;
+
+const SET = ['alpha==1.0', 'beta==1.5', 'gamma==3'];
+
+beforeAll(async () => {
+  world = await startWorld({ store: true });
+  world.wheel({ name: 'alpha', version: '1.0', requiresDist: ['beta>=1'], consoleScripts: ['alpha = alpha:main'] });
+  world.wheel({ name: 'beta', version: '1.5' });
+  world.wheel({ name: 'gamma', version: '3' });
+  first = world.worker();
+  await first.fill(await world.venv(), SET);
+});
+
+afterAll(async () => await world.stop());
+
+describe('a worker that starts', () => {
+  it('says so and goes on where there is no snapshot, no store, or one that does not answer', async () => {
+    expect(await world.worker().cli(['warm'])).toMatchObject({ code: 0, stdout: '', stderr: 'pkg-cache: no snapshot to warm up with\n' });
+    expect(await world.worker().cli(['warm', '--strict'])).toMatchObject({ code: 1 });
+    const without = await world.worker({ PKG_CACHE_STORE: undefined }).cli(['warm']);
+    expect(without).toMatchObject({ code: 0, stdout: '' });
+    expect(without.stderr).toMatch(/^pkg-cache: not warmed up: no store is configured .*\n$/);
+    const unreachable = await world.worker({ AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1' }).cli(['warm']);
+    expect(unreachable).toMatchObject({ code: 0, stdout: '' });
+    expect(unreachable.stderr).toMatch(/^pkg-cache: not warmed up: store .*\n$/);
+  });
+
+  it('is hot after warming up, without the store and without the index', async () => {
+    const made = await first.cli(['snapshot', '--now']);
+    expect(made).toMatchObject({ code: 0, stderr: '' });
+    expect(made.stdout).toMatch(/^snapshot \d{8}T\d{6}Z of linux-\S+: 3 entries, \d/);
+
+    const second = world.worker();
+    const warm = await second.cli(['warm']);
+    expect(warm).toMatchObject({ code: 0, stderr: '' });
+    expect(warm.stdout).toMatch(/^snapshot \d{8}T\d{6}Z: 3 entries, /);
+    expect(await second.cached()).toEqual(['alpha==1.0', 'beta==1.5', 'gamma==3']);
+
+    const venv = await world.venv();
+    const { code, stdout } = await offline(world, () => second.pip(venv, ['install', ...SET], { env: { PKG_CACHE_STORE: undefined } }));
+    expect(code).toBe(0);
+    expect(served(stdout)).toHaveLength(3);
+    expect((await second.cli(['warm'])).stdout).toContain('0 entries, 0.0 MB');
+  });
+});
