@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { LocalCache, assertTrustworthy } from '../cache/local.ts';
-import { configFile, processEnv, readSettings, type Env, type Settings } from '../config.ts';
+import { configFiles, processEnv, readSettings, type Env, type Settings } from '../config.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { BackgroundOptions } from '../fleet/background.ts';
 import { Spool } from '../fleet/spool.ts';
@@ -23,7 +23,7 @@ export interface World {
 export function openWorld({ afresh = false } = {}): World {
   process.umask(0o022); // what goes into the cache is for all users of this machine
   const env = processEnv();
-  const settings = readSettings(env, configFile());
+  const settings = readSettings(env, configFiles(env));
   if (settings.cacheDir === undefined) {
     throw new PkgCacheError('CONFIG', 'no cache is configured', { hint: 'set PKG_CACHE_DIR, or run install.sh' });
   }
