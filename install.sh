@@ -173,11 +173,7 @@ install_config() {
       cache=$(absolute "$base/pkg-cache")
     fi
     cat >"$prefix/.config.old.$$" <<'CONFIG'
-# Settings of pkg-cache, one `key = value` a line. PKG_CACHE_DIR and PKG_CACHE_STORE in the environment win.
-#   cache_dir   the local cache
-#   store       where packages are shared: s3://bucket/prefix, or a directory
-#   link_mode   private (the default), or hardlink
-#   ready_copies   on (the default), or off
+# Settings of pkg-cache, one `key = value` a line; docs/configuration.md has all of them.
 CONFIG
   fi
   setting cache_dir "$cache" <"$prefix/.config.old.$$" | setting store "$store" >"$prefix/.config.$$"

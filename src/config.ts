@@ -1,31 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { LinkMode } from './cache/copy.ts';
-import { PkgCacheError } from './errors.ts';
+import { PkgCacheError, systemCode } from './errors.ts';
+import { ROWS, type Setting, type Settings } from './settings.ts';
+
+export type { Settings } from './settings.ts';
 
 /** An environment as modules get to see it; only this file reads the process's own. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** What can be set, by environment variable or in the config file. */
-export interface Settings {
-  /** Absolute; undefined: nothing is cached. */
-  readonly cacheDir: string | undefined;
-  /** `s3://bucket/prefix`, a directory or a `file://` URL; undefined: local cache only. */
-  readonly store: string | undefined;
-  readonly linkMode: LinkMode;
-  /** Whether the background process makes ready copies. */
-  readonly readyCopies: boolean;
-}
-
-interface Source {
+/** Where a value was found. */
+export interface Source {
+  readonly level: 'environment' | 'user' | 'installation' | 'system';
+  /** The variable; or the file, and in which line. */
   readonly name: string;
-  readonly value: string;
+  readonly text: string;
 }
 
-const LINK_MODES: Readonly<Record<string, LinkMode>> = { private: 'private', hardlink: 'hardlink' };
-const SWITCH: Readonly<Record<string, boolean>> = { on: true, off: false };
+/** A config file, and whose it is. */
+export interface ConfigFile {
+  readonly level: Exclude<Source['level'], 'environment'>;
+  readonly path: string;
+}
 
 /** The process's environment. */
 export function processEnv(): Env {
@@ -37,67 +34,89 @@ export function homeDirectory(): string {
   return homedir();
 }
 
-/** The config file that install.sh writes: `<prefix>/config`, where the app is below `<prefix>/app/<build>/`. */
-export function configFile(): string {
-  return join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'config');
+/**
+ * The config files that count, the strongest first: the user's, that of the installation (`<prefix>/config`, which install.sh writes; the app is
+ * below `<prefix>/app/<build>/`), the machine's.
+ */
+export function configFiles(env: Env): ConfigFile[] {
+  const { XDG_CONFIG_HOME: xdg = '', HOME: home = '' } = env;
+  const base = isAbsolute(xdg) ? xdg : join(home, '.config'); // The XDG specification has relative paths ignored.
+  return [
+    ...(isAbsolute(base) ? [{ level: 'user' as const, path: join(base, 'pkg-cache', 'config') }] : []),
+    { level: 'installation', path: join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'config') },
+    { level: 'system', path: '/etc/pkg-cache/config' },
+  ];
+}
+
+/** A setting, its value, and where that comes from. */
+export interface Inspected {
+  readonly name: keyof Settings;
+  readonly setting: Setting<unknown>;
+  /** Undefined: not set, or a text that means nothing (then there is a problem, too). */
+  readonly value: unknown;
+  /** What was said about it, the strongest first; only the first counts, unless it is a list. Empty: the default. */
+  readonly sources: readonly Source[];
 }
 
 /**
- * The settings in effect: environment over config file over default; an empty value counts as not set.
- * Throws CONFIG, naming the variable or the file's line, for a value that cannot be used.
+ * The settings in effect: environment over config files over defaults; an empty value counts as not set.
+ * Throws CONFIG, naming the variable or the file's line, for the first value that cannot be used.
  */
-export function readSettings(env: Env, file: string): Settings {
-  const configured = readConfigFile(file);
-  const source = (key: string): Source | undefined => {
-    const variable = `PKG_CACHE_${key === 'cache_dir' ? 'DIR' : key.toUpperCase()}`;
-    const value = env[variable];
-    return value === undefined || value === '' ? configured.get(key) : { name: variable, value };
-  };
-  return {
-    cacheDir: directory(source('cache_dir')),
-    store: location(source('store')),
-    linkMode: oneOf(source('link_mode'), LINK_MODES, 'private'),
-    readyCopies: oneOf(source('ready_copies'), SWITCH, true),
-  };
+export function readSettings(env: Env, files: readonly ConfigFile[]): Settings {
+  const { rows, problems } = inspectSettings(env, files);
+  if (problems[0]) throw problems[0];
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value])) as unknown as Settings;
 }
 
-const KEYS = ['cache_dir', 'store', 'link_mode', 'ready_copies'];
+/** As `readSettings`, with what each value comes from, and with all problems instead of the first. */
+export function inspectSettings(env: Env, files: readonly ConfigFile[]): { rows: Inspected[]; problems: PkgCacheError[] } {
+  const problems: PkgCacheError[] = [];
+  const complain = (problem: PkgCacheError): void => void problems.push(problem);
+  const configured = files.map((file) => readConfigFile(file, complain));
+  const rows = ROWS.map(([name, setting]): Inspected => {
+    const text = env[setting.variable] ?? '';
+    const said: Source[] = text === '' ? [] : [{ level: 'environment', name: setting.variable, text }];
+    const sources = [...said, ...configured.flatMap((lines) => lines.get(setting.key) ?? [])];
+    return { name, setting, value: evaluate(setting, sources, complain), sources };
+  });
+  return { rows, problems };
+}
 
-function readConfigFile(file: string): Map<string, Source> {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    return new Map();
-  }
-  const found = new Map<string, Source>();
-  text.split(/\r?\n/).forEach((raw, index) => {
+function evaluate({ type, fallback }: Setting<unknown>, sources: readonly Source[], complain: (problem: PkgCacheError) => void): unknown {
+  const parse = ({ name, text }: Source): unknown => {
+    const value = type.parse(text);
+    if (value === undefined) complain(new PkgCacheError('CONFIG', `${name}: ${type.complain(text)}`));
+    return value;
+  };
+  if (type.list) return sources.flatMap((source) => (parse(source) as unknown[] | undefined) ?? []);
+  if (sources[0]) return parse(sources[0]);
+  return fallback === undefined ? undefined : type.parse(fallback);
+}
+
+/** What a file says, by key; of several lines for one key the last is the strongest. */
+function readConfigFile({ level, path }: ConfigFile, complain: (problem: PkgCacheError) => void): Map<string, Source[]> {
+  const found = new Map<string, Source[]>();
+  for (const [index, raw] of readLines(path, complain).entries()) {
     const line = raw.trim();
-    if (line === '' || line.startsWith('#')) return;
-    const name = `${file}, line ${index + 1}`;
+    if (line === '' || line.startsWith('#')) continue;
+    const name = `${path}, line ${index + 1}`;
     const equals = line.indexOf('=');
     const key = line.slice(0, equals).trim();
-    if (equals === -1 || !KEYS.includes(key)) throw new PkgCacheError('CONFIG', `${name}: unknown setting`, { hint: `known are ${KEYS.join(', ')}` });
-    const value = line.slice(equals + 1).trim();
-    if (value !== '') found.set(key, { name, value });
-  });
+    const text = line.slice(equals + 1).trim();
+    if (equals === -1 || !ROWS.some(([, setting]) => setting.key === key)) {
+      complain(new PkgCacheError('CONFIG', `${name}: unknown setting`, { hint: `known are ${ROWS.map(([, setting]) => setting.key).join(', ')}` }));
+    } else if (text !== '') found.set(key, [{ level, name, text }, ...(found.get(key) ?? [])]);
+  }
   return found;
 }
 
-function directory(source: Source | undefined): string | undefined {
-  if (source === undefined) return undefined;
-  if (!isAbsolute(source.value)) throw new PkgCacheError('CONFIG', `${source.name}: ${source.value} is not an absolute path`);
-  return resolve(source.value);
-}
-
-function location(source: Source | undefined): string | undefined {
-  if (source === undefined || /^(s3|file):\/\/./.test(source.value) || isAbsolute(source.value)) return source?.value;
-  throw new PkgCacheError('CONFIG', `${source.name}: the store is neither s3://bucket/prefix nor a directory`);
-}
-
-function oneOf<T>(source: Source | undefined, values: Readonly<Record<string, T>>, otherwise: T): T {
-  if (source === undefined) return otherwise;
-  const value = Object.hasOwn(values, source.value) ? values[source.value] : undefined;
-  if (value === undefined) throw new PkgCacheError('CONFIG', `${source.name}: ${source.value} is none of ${Object.keys(values).join(', ')}`);
-  return value;
+function readLines(path: string, complain: (problem: PkgCacheError) => void): string[] {
+  try {
+    return readFileSync(path, 'utf8').split(/\r?\n/);
+  } catch (error) {
+    const code = systemCode(error) ?? '';
+    // What it says may be what must not be installed.
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') complain(new PkgCacheError('CONFIG', `${path} cannot be read: ${code}`));
+    return [];
+  }
 }

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, mkdirSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assertTrustworthy, LocalCache } from './cache/local.ts';
-import { configFile, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
+import { configFiles, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
 import { PkgCacheError } from './errors.ts';
 import { startBackground } from './fleet/start.ts';
 import { Spool, watch, type Job } from './fleet/spool.ts';
@@ -78,7 +78,7 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
   if (cwd === undefined) return EXEC;
   const umask = process.umask(0o022); // what goes into the cache is for all users of this machine
   try {
-    const settings = readSettings(env, configFile());
+    const settings = readSettings(env, configFiles(env));
     if (settings.cacheDir === undefined) return EXEC;
     const context = installContext({ ecosystem, tool, argv, env, cwd, settings, cacheDir: settings.cacheDir, umask, role, interruption });
     if (ecosystem === 'pip') return await install(context);

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readSettings, type Env, type Settings } from '../src/config.ts';
+import { configFiles, inspectSettings, readSettings, type ConfigFile, type Env, type Settings } from '../src/config.ts';
 import { codeOf, tempDir } from './cache/support.ts';
 
 const NOTHING: Settings = { cacheDir: undefined, store: undefined, linkMode: 'private', readyCopies: true };
@@ -10,7 +10,17 @@ const NOTHING: Settings = { cacheDir: undefined, store: undefined, linkMode: 'pr
 function settings(env: Env, config?: string): Settings {
   const file = join(tempDir(), 'config');
   if (config !== undefined) writeFileSync(file, config);
-  return readSettings(env, file);
+  return readSettings(env, [{ level: 'user', path: file }]);
+}
+
+/** Config files with these texts, the strongest first. */
+function files(...texts: string[]): ConfigFile[] {
+  const levels = ['user', 'installation', 'system'] as const;
+  return texts.map((text, index) => {
+    const path = join(tempDir(), 'config');
+    writeFileSync(path, text);
+    return { level: levels[index] ?? 'system', path };
+  });
 }
 
 it.each([
@@ -44,5 +54,50 @@ describe('a mistake is named', () => {
   ] as [Env, string | undefined, RegExp][])('%j %j', (env, config, message) => {
     expect(codeOf(() => settings(env, config))).toBe('CONFIG');
     expect(() => settings(env, config)).toThrow(message);
+  });
+});
+
+describe('several places', () => {
+  it('are asked in their order', () => {
+    const [user, installation, system] = ['store = /u', 'store = /i\nlink_mode = hardlink', 'store = /s\nready_copies = off\ncache_dir = /s'] as const;
+    const env = { PKG_CACHE_DIR: '/e' };
+    expect(readSettings(env, files(user, installation, system))).toEqual({ ...NOTHING, cacheDir: '/e', store: '/u', linkMode: 'hardlink', readyCopies: false });
+  });
+
+  it('the last line of a file counts, and an empty one leaves the word to the next file', () => {
+    expect(readSettings({}, files('store = /a\nstore = /b'))).toMatchObject({ store: '/b' });
+    expect(readSettings({}, files('store =', 'store = /i'))).toMatchObject({ store: '/i' });
+  });
+
+  it('are told', () => {
+    const places = files('link_mode = hardlink', '\nstore = /i');
+    const { rows, problems } = inspectSettings({ PKG_CACHE_STORE: '/e' }, places);
+    expect(problems).toEqual([]);
+    const sources = new Map(rows.map(({ name, sources: each }) => [name, each]));
+    expect(sources.get('store')).toEqual([
+      { level: 'environment', name: 'PKG_CACHE_STORE', text: '/e' },
+      { level: 'installation', name: `${places[1]!.path}, line 2`, text: '/i' },
+    ]);
+    expect(sources.get('linkMode')).toEqual([{ level: 'user', name: `${places[0]!.path}, line 1`, text: 'hardlink' }]);
+    expect(sources.get('readyCopies')).toEqual([]);
+  });
+
+  it('may all be wrong', () => {
+    const { rows, problems } = inspectSettings({ PKG_CACHE_LINK_MODE: 'soft' }, files('no_such = 1', 'cache_dir = here'));
+    expect(problems.map(({ message }) => message.replace(/^.*(?=config)/, ''))).toEqual(['config, line 1: unknown setting', 'config, line 1: here is not an absolute path', 'PKG_CACHE_LINK_MODE: soft is none of private, hardlink']);
+    expect(rows.find(({ name }) => name === 'linkMode')).toMatchObject({ value: undefined });
+  });
+
+  it('one that is there and cannot be read is a problem, one that is not there is none', () => {
+    expect(() => readSettings({}, [{ level: 'system', path: tempDir() }])).toThrow(/cannot be read: EISDIR$/);
+    expect(readSettings({}, [{ level: 'system', path: '/nowhere/config' }])).toEqual(NOTHING);
+  });
+
+  it('are the user\'s, that of the installation, the machine\'s', () => {
+    const paths = (env: Env): string[] => configFiles(env).map(({ level, path }) => `${level} ${path}`);
+    expect(paths({ HOME: '/h' })).toEqual(['user /h/.config/pkg-cache/config', expect.stringMatching(/^installation .*\/config$/), 'system /etc/pkg-cache/config']);
+    expect(paths({ HOME: '/h', XDG_CONFIG_HOME: '/x' })[0]).toBe('user /x/pkg-cache/config');
+    expect(paths({ HOME: '/h', XDG_CONFIG_HOME: 'x' })[0]).toBe('user /h/.config/pkg-cache/config');
+    expect(paths({})).toHaveLength(2);
   });
 });

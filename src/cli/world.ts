@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { LocalCache, assertTrustworthy } from '../cache/local.ts';
 import { hasRoomFor } from '../cache/room.ts';
-import { configFile, processEnv, readSettings, type Env, type Settings } from '../config.ts';
+import { configFiles, processEnv, readSettings, type Env, type Settings } from '../config.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { BackgroundOptions } from '../fleet/background.ts';
 import type { Fleet, FleetSettings } from '../fleet/fleet.ts';
@@ -40,7 +40,7 @@ const FLEET_DEFAULTS: FleetSettings = { syncEvery: 600_000, syncWindow: 7 * DAY,
 export function openWorld({ afresh = false } = {}): World {
   process.umask(0o022); // what goes into the cache is for all users of this machine
   const env = processEnv();
-  const settings = readSettings(env, configFile());
+  const settings = readSettings(env, configFiles(env));
   if (settings.cacheDir === undefined) {
     throw new PkgCacheError('CONFIG', 'no cache is configured', { hint: 'set PKG_CACHE_DIR, or run install.sh' });
   }
