@@ -6,6 +6,8 @@ export type ErrorCode =
   | 'ARCHIVE_INVALID' // bytes from a store are not what they claim to be
   | 'ENTRY_INVALID' // a local entry is not what its manifest says
   | 'CACHE_UNUSABLE' // the cache directory cannot be used
+  | 'NOT_ADDED' // an entry that the cache does not take: the disk is full, or it stalled before
+  | 'USAGE' // a command line of the admin command that cannot be understood
   | 'UNRECOGNISED' // input that only the real tool may interpret
   | 'PLACE_FAILED'; // placing files in the target failed and was undone
 

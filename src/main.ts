@@ -1,6 +1,8 @@
 import { closeSync, fstatSync, mkdirSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Floor } from './cache/floor.ts';
+import type { Lease } from './cache/lease.ts';
 import { assertTrustworthy, LocalCache } from './cache/local.ts';
 import { configFiles, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
 import { PkgCacheError } from './errors.ts';
@@ -77,10 +79,13 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
   const cwd = currentDirectory();
   if (cwd === undefined) return EXEC;
   const umask = process.umask(0o022); // what goes into the cache is for all users of this machine
+  let lease: Lease | undefined;
   try {
     const settings = readSettings(env, configFiles(env));
     if (settings.cacheDir === undefined) return EXEC;
-    const context = installContext({ ecosystem, tool, argv, env, cwd, settings, cacheDir: settings.cacheDir, umask, role, interruption });
+    const cache = openCache(settings.cacheDir, settings);
+    lease = cache.lease();
+    const context = installContext({ ecosystem, tool, argv, env, cwd, settings, cache, lease, umask, role, interruption });
     if (ecosystem === 'pip') return await install(context);
     const npm = await import('./npm/install.ts');
     return await npm.install(context);
@@ -89,6 +94,7 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
     complain(error);
     return EXEC;
   } finally {
+    lease?.release();
     process.umask(umask);
   }
 }
@@ -100,19 +106,22 @@ interface Call {
   readonly env: Env;
   readonly cwd: string;
   readonly settings: Settings;
-  readonly cacheDir: string;
+  readonly cache: LocalCache;
+  readonly lease: Lease;
   readonly umask: number;
   readonly role: Role;
   readonly interruption: Interruption;
 }
 
-function installContext({ ecosystem, tool, argv, env, cwd, settings, cacheDir, umask, role, interruption }: Call): InstallContext {
-  const uid = process.getuid?.() ?? 0;
-  assertTrustworthy(cacheDir, uid);
-  mkdirSync(cacheDir, { recursive: true });
-  const cache = new LocalCache(cacheDir);
+function openCache(directory: string, floor: Floor): LocalCache {
+  assertTrustworthy(directory, process.getuid?.());
+  mkdirSync(directory, { recursive: true });
+  return new LocalCache(directory, floor);
+}
+
+function installContext({ ecosystem, tool, argv, env, cwd, settings, cache, lease, umask, role, interruption }: Call): InstallContext {
   const spool = new Spool(cache);
-  const owner = { uid, gid: process.getegid?.() ?? 0, umask };
+  const owner = { uid: process.getuid?.() ?? 0, gid: process.getegid?.() ?? 0, umask };
   const leave = (job: Job): boolean => {
     try {
       spool.add(job);
@@ -141,6 +150,7 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, cacheDir, u
     print: (text) => writeAll(1, text),
     printError: (text) => writeAll(2, text),
     runTool: async (toolEnv, inside) => {
+      if (!inside) lease.release(); // what was to be placed has been
       process.umask(umask);
       return await (inside ? runTool(inside.node, [launcher(), 'npm-inside', inside.plan, ...argv], toolEnv) : runTool(tool, argv, toolEnv));
     },

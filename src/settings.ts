@@ -49,6 +49,34 @@ function oneOf<T>(values: Readonly<Record<string, T>>): SettingType<T> {
 
 const SWITCH = oneOf({ on: true, off: false });
 
+/** Numbers from `least` on. */
+function number(what: string, least = 0): SettingType<number> {
+  return {
+    takes: what,
+    parse: (text) => (/^-?\d+(\.\d+)?$/.test(text) && Number(text) >= least ? Number(text) : undefined),
+    complain: (text) => `${text} is not a number of ${what}${least === 0 ? '' : ` (${least} or more)`}`,
+  };
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40 };
+
+/** Bytes, with the suffixes of ccache: decimal ones, and binary ones with an i. */
+const SIZE: SettingType<number> = {
+  takes: 'bytes, or `500M`, `10G`, `2Ti` …',
+  parse: (text) => {
+    const [, digits = '', suffix = ''] = /^(\d+(?:\.\d+)?)\s*([kKMGT]i?)?B?$/.exec(text) ?? [];
+    const unit = UNITS[suffix.replace(/^K$/, 'k').replace('ki', 'Ki')];
+    return digits === '' || unit === undefined ? undefined : Math.floor(Number(digits) * unit);
+  },
+  complain: (text) => `${text} is not a size such as 500M or 10G`,
+};
+
+const PERCENT: SettingType<number> = {
+  takes: 'percent',
+  parse: (text) => (/^\d+%?$/.test(text) && parseInt(text, 10) <= 100 ? parseInt(text, 10) : undefined),
+  complain: (text) => `${text} is not a percentage`,
+};
+
 function setting<T>(key: string, type: SettingType<T>, fallback: string, meaning: string): Setting<T> {
   return { key, variable: `PKG_CACHE_${key.toUpperCase()}`, type, fallback, meaning };
 }
@@ -64,6 +92,12 @@ export const SETTINGS = {
   store: optional('store', LOCATION, 'Where packages are shared. Not set: local cache only.'),
   linkMode: setting<LinkMode>('link_mode', oneOf({ private: 'private', hardlink: 'hardlink' }), 'private', '`private`: installed files are reflinks or copies. `hardlink`: they share the cache\'s inodes. [What that costs](compatibility.md#edits-in-place-and-link-modes)'),
   readyCopies: setting('ready_copies', SWITCH, 'on', 'pip, sets of 500 files and more: packages that were used are copied once more in the background, so that the next install is a rename. `off` saves that disk.'),
+  maxDays: setting('max_days', number('days'), '30', 'Entries that nobody used for so long are deleted. `0`: never.'),
+  maxSize: setting('max_size', SIZE, '0', 'What the local cache may take. What is too much goes, the least recently used first, when the background process is through with an install. `0`: as much as there is.'),
+  cleanLimit: setting('clean_limit', number('seconds', -1), '0.5', 'How long the background process may delete after each update of the cache. `-1`: as long as it takes; `0`: only `pkg-cache clean` deletes.'),
+  minFree: setting('min_free', SIZE, '1G', 'Nothing is added to the local cache that would leave less free space on its disk.'),
+  maxUsed: setting('max_used', PERCENT, '95', 'Nothing is added to the local cache while its disk is fuller than this.'),
+  logDays: setting('log_days', number('days'), '7', 'How long the log of background work is kept. `0`: there is none.'),
 } as const;
 
 type Value<S> = S extends Setting<infer T> ? T : never;

@@ -4,7 +4,18 @@ import { describe, expect, it } from 'vitest';
 import { configFiles, inspectSettings, readSettings, type ConfigFile, type Env, type Settings } from '../src/config.ts';
 import { codeOf, tempDir } from './cache/support.ts';
 
-const NOTHING: Settings = { cacheDir: undefined, store: undefined, linkMode: 'private', readyCopies: true };
+const NOTHING: Settings = {
+  cacheDir: undefined,
+  store: undefined,
+  linkMode: 'private',
+  readyCopies: true,
+  maxDays: 30,
+  maxSize: 0,
+  cleanLimit: 0.5,
+  minFree: 1e9,
+  maxUsed: 95,
+  logDays: 7,
+};
 
 /** The settings that come of an environment and a config file. */
 function settings(env: Env, config?: string): Settings {
@@ -34,6 +45,9 @@ it.each([
   ['comments, spaces and CRLF', {}, '# c\r\n\r\n  cache_dir=/c d \r\n', { cacheDir: '/c d' }],
   ['an equals sign in a value', {}, 'cache_dir = /a=b\n', { cacheDir: '/a=b' }],
   ['a path with dots', { PKG_CACHE_DIR: '/a/../b/./c/' }, undefined, { cacheDir: '/b/c' }],
+  ['sizes', { PKG_CACHE_MAX_SIZE: '1.5G', PKG_CACHE_MIN_FREE: '2Ki' }, undefined, { maxSize: 1.5e9, minFree: 2048 }],
+  ['sizes in other spellings', { PKG_CACHE_MAX_SIZE: '10 kB', PKG_CACHE_MIN_FREE: '7' }, undefined, { maxSize: 10_000, minFree: 7 }],
+  ['numbers', { PKG_CACHE_CLEAN_LIMIT: '-1', PKG_CACHE_MAX_DAYS: '0.5', PKG_CACHE_MAX_USED: '80%' }, undefined, { cleanLimit: -1, maxDays: 0.5, maxUsed: 80 }],
   ['a file URL', { PKG_CACHE_STORE: 'file:///s' }, undefined, { store: 'file:///s' }],
 ] as [string, Env, string | undefined, Partial<Settings>][])('%s', (_what, env, config, expected) => {
   expect(settings(env, config)).toEqual({ ...NOTHING, ...expected });
@@ -48,6 +62,10 @@ describe('a mistake is named', () => {
     [{ PKG_CACHE_STORE: 'https://user:secret@h/x' }, undefined, /^(?!.*secret)PKG_CACHE_STORE: /],
     [{ PKG_CACHE_LINK_MODE: 'toString' }, undefined, /^PKG_CACHE_LINK_MODE: toString is none of private, hardlink$/],
     [{ PKG_CACHE_READY_COPIES: 'yes' }, undefined, /^PKG_CACHE_READY_COPIES: yes is none of on, off$/],
+    [{ PKG_CACHE_MAX_SIZE: '10 apples' }, undefined, /^PKG_CACHE_MAX_SIZE: 10 apples is not a size such as 500M or 10G$/],
+    [{ PKG_CACHE_MAX_DAYS: '-1' }, undefined, /^PKG_CACHE_MAX_DAYS: -1 is not a number of days$/],
+    [{ PKG_CACHE_CLEAN_LIMIT: '-2' }, undefined, /^PKG_CACHE_CLEAN_LIMIT: -2 is not a number of seconds \(-1 or more\)$/],
+    [{ PKG_CACHE_MAX_USED: '101' }, undefined, /^PKG_CACHE_MAX_USED: 101 is not a percentage$/],
     [{}, '\n\nno_such = 1\n', /config, line 3: unknown setting$/],
     [{}, 'cache_dir\n', /config, line 1: unknown setting$/],
     [{}, '= /x\n', /config, line 1: unknown setting$/],

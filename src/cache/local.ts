@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { PkgCacheError, systemCode } from '../errors.ts';
 import { LAYOUT, entryId, parseFiles, serialiseFiles, type Entry, type EntryFile, type EntryKey } from './entry.ts';
-import { hostIdentity, isAlive, tryClaim, type Claim } from './claim.ts';
+import { hostIdentity, tryClaim, type Claim } from './claim.ts';
+import { NO_FLOOR, whyFull, type Floor } from './floor.ts';
+import { takeLease, type Lease } from './lease.ts';
+import { isAbandoned, listEntries, type EntryStatus, type Owner } from './listing.ts';
+import { mark, purge } from './removal.ts';
 import { listDir, removeOld } from './sweep.ts';
 import { sha256 } from '../hash.ts';
 
@@ -15,39 +19,24 @@ export interface LocalEntry<Meta = unknown> {
   readonly entry: Entry<Meta>;
 }
 
-/** One line of `pkg-cache status`. `copying`: a live process is at it; `stalled`: it was begun and not finished, or failed a check. */
-export interface EntryStatus {
-  readonly status: 'cached' | 'copying' | 'stalled';
-  readonly key: EntryKey | undefined;
-  readonly version: string | undefined;
-  readonly path: string;
-  readonly size: number;
-  /** Milliseconds since the epoch. */
-  readonly lastUsed: number;
-}
-
-/** What `owner.json` in a staging directory says, so that others can tell work in progress from left-overs. */
-interface Owner {
-  readonly pid: number;
-  readonly host: string;
-  readonly key: EntryKey;
-}
-
 /**
  * The worker's local cache.
  *
  *     <root>/v1/entries/<2 hex>/<id>/{entry.json, entry.sha256, files.json, tree/…}   immutable; appears by one rename
  *     <root>/v1/staging/<id>.<random>/{owner.json, entry/…}             private to the process that makes it
  *     <root>/v1/stalled/<id>.<random>/                                  failed a check; never served
+ *     <root>/v1/{leases,trash}/…                                        how entries go: see removal.ts
  *     <root>/v1/{ready,spool,claims,state}/…                            see ready.ts, fleet/spool.ts, claim.ts
  *
  * Any number of processes may use it at once, and any of them may be killed at any point: what is visible under `entries/` is whole.
  */
 export class LocalCache {
   readonly root: string;
+  readonly #floor: Floor;
 
-  constructor(directory: string) {
+  constructor(directory: string, floor = NO_FLOOR) {
     this.root = join(directory, `v${LAYOUT}`);
+    this.#floor = floor;
   }
 
   path(...parts: string[]): string {
@@ -90,14 +79,22 @@ export class LocalCache {
     return tryClaim(this.path('claims', entryId(key)));
   }
 
-  /** Opens a private directory in which an entry is put together. */
+  /** Opens a private directory in which an entry is put together. Throws NOT_ADDED for one that the cache does not take. */
   stage(key: EntryKey): Staging {
     const id = entryId(key);
+    mkdirSync(this.path('staging'), { recursive: true });
+    const why = whyFull(this.root, this.#floor) ?? this.#whyStalled(id);
+    if (why !== undefined) throw new PkgCacheError('NOT_ADDED', `${key.name} is not added to the cache: ${why}`);
     const dir = this.path('staging', `${id}.${randomBytes(6).toString('hex')}`);
     mkdirSync(dir, { recursive: true });
     const owner: Owner = { pid: process.pid, host: hostIdentity(), key };
     writeFileSync(join(dir, 'owner.json'), JSON.stringify(owner));
     return new Staging(this, id, dir);
+  }
+
+  /** What failed a check would fail it again. */
+  #whyStalled(id: string): string | undefined {
+    return listDir(this.path('stalled')).some((name) => name.startsWith(id)) ? 'it has failed a check before; `pkg-cache clean` lets it be tried again' : undefined;
   }
 
   /** Remembers that an entry was used now: the time of its `entry.json`. Not being allowed to is no error. */
@@ -121,12 +118,23 @@ export class LocalCache {
   }
 
   /** Every entry, whole or not, one at a time: nothing is held in memory. */
-  *list(): Generator<EntryStatus> {
-    for (const shard of listDir(this.path('entries'))) {
-      for (const id of listDir(this.path('entries', shard))) yield readStatus(this.path('entries', shard, id), 'cached');
-    }
-    for (const name of listDir(this.path('staging'))) yield this.#stagingStatus(name);
-    for (const name of listDir(this.path('stalled'))) yield readStatus(this.path('stalled', name), 'stalled');
+  list(): Generator<EntryStatus> {
+    return listEntries(this.root);
+  }
+
+  /** Says that entries are being read by this process, so that nobody deletes their files: see lease.ts. */
+  lease(): Lease {
+    return takeLease(this.path('leases'));
+  }
+
+  /** Makes an entry invisible; its files go with the next clean. Throws the system's error. */
+  remove(dir: string): void {
+    mark(dir);
+  }
+
+  /** Deletes an entry that was removed, unless somebody may still be reading it: see removal.ts. */
+  purge(dir: string, options: { delayed?: boolean } = {}): ReturnType<typeof purge> {
+    return purge(dir, { trash: this.path('trash'), leases: this.path('leases') }, options);
   }
 
   /** Removes what killed processes left: staging directories, half ready copies, and workshops of environments that nobody came back to. */
@@ -136,18 +144,7 @@ export class LocalCache {
     }
     removeOld(this.path('placing'), ABANDONED_MS);
     for (const name of listDir(this.path('staging'))) {
-      if (this.#stagingStatus(name).status === 'stalled') rmSync(this.path('staging', name), { recursive: true, force: true });
-    }
-  }
-
-  #stagingStatus(name: string): EntryStatus {
-    const path = this.path('staging', name);
-    try {
-      const owner = JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner;
-      const copying = owner.host === hostIdentity() ? isAlive(owner.pid) : isRecent(path);
-      return { status: copying ? 'copying' : 'stalled', key: owner.key, version: owner.key.version, path, size: 0, lastUsed: modified(path) };
-    } catch {
-      return { status: isRecent(path) ? 'copying' : 'stalled', key: undefined, version: undefined, path, size: 0, lastUsed: modified(path) };
+      if (isAbandoned(this.path('staging', name))) rmSync(this.path('staging', name), { recursive: true, force: true });
     }
   }
 }
@@ -200,14 +197,13 @@ export class Staging {
     const target = this.#cache.entryDir(this.#id);
     mkdirSync(join(target, '..'), { recursive: true });
     try {
-      if (!this.#appear(target)) {
+      for (let attempt = 0; attempt < 2; attempt++) {
+        if (this.#appear(target)) return { id: this.#id, dir: target, entry };
         const first = this.#cache.byId<Meta>(this.#id);
         if (first) return first;
-        // What is there cannot be read: it would be a miss for ever.
-        this.#cache.quarantine({ id: this.#id, dir: target });
-        this.#appear(target);
+        this.#makeRoom(target);
       }
-      return { id: this.#id, dir: target, entry };
+      throw new PkgCacheError('CACHE_UNUSABLE', `${describe(entry)} is being made by somebody else`);
     } finally {
       this.discard();
     }
@@ -223,6 +219,14 @@ export class Staging {
       if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
       return false;
     }
+  }
+
+  /** Takes away what is in the place of this entry, and is none. Throws CACHE_UNUSABLE while somebody may be reading it. */
+  #makeRoom(target: string): void {
+    const outcome = this.#cache.purge(target, { delayed: true });
+    if (outcome === 'in use') throw new PkgCacheError('CACHE_UNUSABLE', 'an entry that was removed is still being read');
+    // What cannot be read would be a miss for ever.
+    if (outcome === 'gone' && existsSync(target)) this.#cache.quarantine({ id: this.#id, dir: target });
   }
 
   /** Removes what was staged. Harmless after `publish`. */
@@ -261,30 +265,6 @@ export function assertTrustworthy(directory: string, uid: number | undefined): v
   if ((stat.mode & 0o002) !== 0 && (stat.mode & 0o1000) === 0) refuse('can be written by everybody');
 }
 
-function readStatus(path: string, status: EntryStatus['status']): EntryStatus {
-  try {
-    const manifest = join(path, 'entry.json');
-    const entry = JSON.parse(readFileSync(manifest, 'utf8')) as Entry;
-    return { status, key: entry.key, version: entry.version, path, size: entry.size, lastUsed: modified(manifest) };
-  } catch {
-    return { status: 'stalled', key: undefined, version: undefined, path, size: 0, lastUsed: modified(path) };
-  }
-}
-
 /** Ready copies that nobody took in a month make room; abandoned workshops are kept for a day. In milliseconds. */
 const UNUSED_MS = 30 * 86_400_000;
 const ABANDONED_MS = 86_400_000;
-
-const RECENT = 120_000;
-
-function isRecent(path: string): boolean {
-  return Math.abs(Date.now() - modified(path)) < RECENT;
-}
-
-function modified(path: string): number {
-  try {
-    return lstatSync(path).mtimeMs;
-  } catch {
-    return 0;
-  }
-}

@@ -4,8 +4,8 @@ import type { ArgumentsCamelCase, Argv } from 'yargs';
 export interface Command<Options> {
   /** As yargs writes it: the name, positionals, and `$0` among the names of the default. */
   readonly command: string | readonly string[];
-  /** One line of the list of commands. */
-  readonly describe: string;
+  /** One line of the list of commands; false: it is not listed. */
+  readonly describe: string | false;
   /** Declares options, positionals and examples. */
   readonly builder: (argv: Argv) => Argv<Options>;
   /** The exit code: 0 done, 1 something is left or wrong. Errors of ours are told by whoever calls. */
@@ -14,5 +14,6 @@ export interface Command<Options> {
 
 /** Adds a command to a parser; `ended` is told its exit code. */
 export function addCommand<Options>(parser: Argv, { command, describe, builder, run }: Command<Options>, ended: (code: number) => void): Argv {
-  return parser.command(command, describe, builder, async (options) => ended(await run(options)));
+  const handler = async (options: ArgumentsCamelCase<Options>): Promise<void> => ended(await run(options));
+  return describe === false ? parser.command(command, false, builder, handler) : parser.command(command, describe, builder, handler);
 }

@@ -2,10 +2,15 @@ import { constants, setPriority } from 'node:os';
 import { PkgCacheError } from '../errors.ts';
 import { runBackground } from '../fleet/background.ts';
 import { addCommand } from './command.ts';
+import { clean } from './commands/clean.ts';
+import { config } from './commands/config.ts';
 import { flush } from './commands/flush.ts';
+import { logs } from './commands/logs.ts';
+import { remove } from './commands/remove.ts';
 import { snapshot } from './commands/snapshot.ts';
-import { status } from './commands/status.ts';
+import { bareStatus, status } from './commands/status.ts';
 import { warm } from './commands/warm.ts';
+import { endQuietlyWithReader } from './terminal.ts';
 import { openWorld } from './world.ts';
 
 /** Runs `pkg-cache ARG…`; returns the exit code: 0 done, 1 something is left or wrong, 2 the command line is. */
@@ -16,11 +21,12 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (!(error instanceof PkgCacheError)) throw error;
     console.error(`pkg-cache: ${error.message}${error.hint === undefined ? '' : `\n  ${error.hint}`}`);
-    return 1;
+    return error.code === 'USAGE' ? 2 : 1;
   }
 }
 
 async function command(args: readonly string[]): Promise<number> {
+  endQuietlyWithReader();
   const { default: yargs } = await import('yargs');
   let code = 0;
   const ended = (result: number): void => {
@@ -29,7 +35,12 @@ async function command(args: readonly string[]): Promise<number> {
   const parser = yargs([...args])
     .scriptName('pkg-cache')
     .usage('$0 <command>\n\nShows and steers the cache behind the pip and npm shims.');
+  addCommand(parser, bareStatus, ended);
   addCommand(parser, status, ended);
+  addCommand(parser, remove, ended);
+  addCommand(parser, clean, ended);
+  addCommand(parser, logs, ended);
+  addCommand(parser, config, ended);
   addCommand(parser, flush, ended);
   addCommand(parser, warm, ended);
   addCommand(parser, snapshot, ended);

@@ -1,19 +1,39 @@
 import { existsSync } from 'node:fs';
-import { describe, type EntryStatus, type LocalCache } from '../cache/local.ts';
-import { entryId } from '../cache/entry.ts';
+import { basename } from 'node:path';
+import { entryDirs, entryStatus, type EntryStatus } from '../cache/listing.ts';
+import { describe, type LocalCache } from '../cache/local.ts';
 import type { Spool } from '../fleet/spool.ts';
+import type { Rule } from '../policy.ts';
+import { isNamed } from './select.ts';
+import { formatAge, formatBytes, type Colour, type Printer } from './terminal.ts';
+
+export const STATUSES = ['cached', 'pending', 'copying', 'stalled', 'removed'] as const;
+
+type Status = (typeof STATUSES)[number];
 
 export interface StatusRequest {
   readonly cacheDir: string;
   readonly cache: LocalCache;
   readonly spool: Spool;
   readonly json: boolean;
-  readonly print: (line: string) => void;
+  readonly filter: Filter;
+  /** Undefined: in no order, which shows the first rows at once. */
+  readonly sort: 'size' | 'used' | 'name' | undefined;
+  /** Rows at most. */
+  readonly limit: number;
+  readonly printer: Printer;
+}
+
+export interface Filter {
+  /** All, if there is none. */
+  readonly names: readonly Rule[];
+  readonly ecosystem: string | undefined;
+  readonly statuses: readonly Status[];
 }
 
 /** A row of the table. `pending`: cached, and not in the store yet. */
 interface Row {
-  readonly status: EntryStatus['status'] | 'pending';
+  readonly status: Status;
   readonly ecosystem: string;
   readonly package: string;
   readonly version: string;
@@ -21,45 +41,112 @@ interface Row {
   readonly origin: string;
   readonly path: string;
   readonly bytes: number;
-  readonly lastUsed: string;
+  /** Milliseconds since the epoch; ISO 8601 in JSON. */
+  readonly lastUsed: number;
 }
 
 /** Prints the cache's place, a row per entry, and totals; row by row, whatever the number of entries. */
-export function printStatus({ cacheDir, cache, spool, json, print }: StatusRequest): void {
+export function printStatus(request: StatusRequest): void {
+  const { spool } = request;
   const pending = new Set(spool.uploads());
-  const counts = new Map<string, number>();
-  let bytes = 0;
-  const seen = (row: Row): Row => {
-    counts.set(row.status, (counts.get(row.status) ?? 0) + 1);
-    bytes += row.bytes;
-    return row;
-  };
-  if (json) {
-    const entries = [...rows(cache, pending)].map(seen);
-    print(JSON.stringify({ cache: cacheDir, entries, totals: { ...Object.fromEntries(counts), bytes }, spooled: { jobs: spool.jobs().length, uploads: pending.size } }, null, 2));
-    return;
-  }
-  print(`cache: ${cacheDir}${existsSync(cacheDir) ? '' : ' (empty)'}`);
-  for (const row of rows(cache, pending)) {
-    const { status, ecosystem, package: name, version, origin, path } = seen(row);
-    print([status.padEnd(8), ecosystem.padEnd(4), describe({ key: { ecosystem, name }, version }).padEnd(36), origin.padEnd(17), path].join(' '));
-  }
-  const summary = [...counts].map(([status, count]) => `${count} ${status}`).join(', ') || 'no entries';
-  print(`${summary}; ${(bytes / 1e6).toFixed(1)} MB; ${spool.jobs().length} jobs spooled`);
+  const totals = new Totals();
+  const rows = counted(select(request, pending), totals);
+  const spooled = { jobs: spool.jobs().length, uploads: pending.size };
+  if (request.json) printJson(request, rows, () => ({ totals, spooled }));
+  else printTable(request, rows, () => `${totals.describe()}; ${spooled.jobs} jobs spooled`);
 }
 
-function* rows(cache: LocalCache, pending: ReadonlySet<string>): Generator<Row> {
-  for (const { status, key, version, path, size, lastUsed } of cache.list()) {
-    yield {
-      status: status === 'cached' && key && pending.has(entryId(key)) ? 'pending' : status,
-      ecosystem: key?.ecosystem ?? '?',
-      package: key?.name ?? '?',
-      version: version ?? '?',
-      platform: key?.platform ?? '?',
-      origin: key?.origin ?? '?',
-      path,
-      bytes: size,
-      lastUsed: new Date(lastUsed).toISOString(),
-    };
+function printJson({ cacheDir, printer }: StatusRequest, rows: Iterable<Row>, end: () => object): void {
+  printer.write(`{\n  "cache": ${JSON.stringify(cacheDir)},\n  "entries": [`);
+  let separator = '';
+  for (const row of rows) {
+    printer.write(`${separator}\n    ${JSON.stringify({ ...row, lastUsed: new Date(row.lastUsed).toISOString() })}`);
+    separator = ',';
   }
+  printer.line(`${separator === '' ? '' : '\n  '}],\n${JSON.stringify(end(), null, 2).slice(2)}`);
+}
+
+const COLOURS: Readonly<Record<Status, Colour>> = { cached: 'green', pending: 'yellow', copying: 'yellow', stalled: 'red', removed: 'dim' };
+
+function printTable({ cacheDir, printer }: StatusRequest, rows: Iterable<Row>, end: () => string): void {
+  printer.line(`cache: ${cacheDir}${existsSync(cacheDir) ? '' : ' (empty)'}`);
+  const now = Date.now();
+  for (const { status, ecosystem, package: name, version, bytes, lastUsed, origin, path } of rows) {
+    const what = describe({ key: { ecosystem, name }, version });
+    const columns = [ecosystem.padEnd(4), what.padEnd(36), formatBytes(bytes).padStart(9), formatAge(lastUsed, now).padStart(10), origin.slice(0, 16).padEnd(16), path];
+    printer.line(`${printer.paint(COLOURS[status], status.padEnd(8))} ${columns.join(' ')}`);
+  }
+  printer.line(end());
+}
+
+function* counted(rows: Iterable<Row>, totals: Totals): Generator<Row> {
+  for (const row of rows) {
+    totals.add(row);
+    yield row;
+  }
+}
+
+/** How many there are of each status, and how large they are together. */
+class Totals {
+  readonly #counts = new Map<Status, number>();
+  #bytes = 0;
+
+  add({ status, bytes }: Row): void {
+    this.#counts.set(status, (this.#counts.get(status) ?? 0) + 1);
+    this.#bytes += bytes;
+  }
+
+  describe(): string {
+    return `${[...this.#counts].map(([status, count]) => `${count} ${status}`).join(', ') || 'no entries'}; ${formatBytes(this.#bytes)}`;
+  }
+
+  toJSON(): object {
+    return { ...Object.fromEntries(this.#counts), bytes: this.#bytes };
+  }
+}
+
+/** The rows that were asked for. Only to sort them is something kept of each, and then no more than what it is sorted by. */
+function* select(request: StatusRequest, pending: ReadonlySet<string>): Generator<Row> {
+  const { cache, sort, limit } = request;
+  let count = 0;
+  if (sort === undefined) {
+    for (const entry of cache.list()) {
+      const row = rowOf(entry, pending);
+      if (!isWanted(row, request.filter)) continue;
+      if (count++ >= limit) return;
+      yield row;
+    }
+    return;
+  }
+  for (const path of sorted(request, sort, pending).slice(0, limit)) yield rowOf(entryStatus(path), pending);
+}
+
+function sorted({ cache, filter }: StatusRequest, sort: 'size' | 'used' | 'name', pending: ReadonlySet<string>): string[] {
+  const found: { path: string; by: number | string }[] = [];
+  for (const path of entryDirs(cache.root)) {
+    const entry = entryStatus(path);
+    const row = rowOf(entry, pending);
+    if (isWanted(row, filter)) found.push({ path, by: sort === 'name' ? `${row.package} ${row.version}` : sort === 'size' ? -row.bytes : -entry.lastUsed });
+  }
+  return found.sort((a, b) => (a.by < b.by ? -1 : a.by > b.by ? 1 : 0)).map(({ path }) => path);
+}
+
+function isWanted({ status, ecosystem, package: name, version }: Row, { names, ecosystem: wanted, statuses }: Filter): boolean {
+  if (wanted !== undefined && wanted !== ecosystem) return false;
+  if (statuses.length > 0 && !statuses.includes(status)) return false;
+  return names.length === 0 || ((ecosystem === 'pip' || ecosystem === 'npm') && isNamed(names, { ecosystem, name, version }));
+}
+
+function rowOf({ status, key, version, path, size, lastUsed }: EntryStatus, pending: ReadonlySet<string>): Row {
+  return {
+    status: status === 'cached' && pending.has(basename(path)) ? 'pending' : status,
+    ecosystem: key?.ecosystem ?? '?',
+    package: key?.name ?? '?',
+    version: version ?? '?',
+    platform: key?.platform ?? '?',
+    origin: key?.origin ?? '?',
+    path,
+    bytes: size,
+    lastUsed,
+  };
 }

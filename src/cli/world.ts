@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { LocalCache, assertTrustworthy } from '../cache/local.ts';
 import { hasRoomFor } from '../cache/room.ts';
 import { configFiles, processEnv, readSettings, type Env, type Settings } from '../config.ts';
@@ -9,6 +9,8 @@ import { groupOf } from '../fleet/group.ts';
 import type { Pace } from '../fleet/pace.ts';
 import { FleetState } from '../fleet/state.ts';
 import { Spool } from '../fleet/spool.ts';
+import { openLog } from '../log.ts';
+import { keepHouse } from './housekeeping.ts';
 import { collect as collectNpm, type CollectDetails as NpmDetails } from '../npm/collect.ts';
 import { remakePackage } from '../npm/remake.ts';
 import { collect as collectPip } from '../pip/collect/collect.ts';
@@ -46,14 +48,14 @@ export function openWorld({ afresh = false } = {}): World {
   }
   const { cacheDir, store } = settings;
   assertTrustworthy(cacheDir, process.getuid?.());
-  const cache = new LocalCache(cacheDir);
+  const cache = new LocalCache(cacheDir, settings);
   mkdirSync(cache.path('state'), { recursive: true });
   const spool = new Spool(cache);
   const openStore = async (location: string): Promise<Store> => {
     const { openSharedStore } = await import('../fleet/remote.ts');
     return await openSharedStore(cache, location, env, { afresh });
   };
-  const log = (message: string): void => appendFileSync(cache.path('state', 'background.log'), `${new Date().toISOString()} ${process.pid} ${message}\n`);
+  const log = openLog(cache, settings.logDays);
   const collectors: BackgroundOptions['collectors'] = {
     pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate),
     npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate),
@@ -81,6 +83,6 @@ export function openWorld({ afresh = false } = {}): World {
       };
       return { fleet, close: () => opened.close() };
     },
-    background: { cache, spool, openStore: store === undefined ? undefined : () => openStore(store), collectors, log },
+    background: { cache, spool, housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: store === undefined ? undefined : () => openStore(store), collectors, log },
   };
 }

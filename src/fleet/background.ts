@@ -3,6 +3,7 @@ import { tryClaim } from '../cache/claim.ts';
 import { describe, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import { ReadyCopies } from '../cache/ready.ts';
 import { PkgCacheError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
 import { push } from './push.ts';
 import { claimOfBackground } from './start.ts';
@@ -22,8 +23,9 @@ export interface BackgroundOptions {
   /** Undefined without a store: then nothing is uploaded. */
   readonly openStore: (() => Promise<Store>) | undefined;
   readonly collectors: Readonly<Record<string, Collector>>;
-  /** One line for the log of background work. */
-  readonly log: (message: string) => void;
+  readonly log: Log;
+  /** Is called when the spool is empty: old logs go, and what the cache should not keep. */
+  readonly housekeeping?: () => void;
 }
 
 /** What a run left undone. */
@@ -51,6 +53,7 @@ export async function runBackground(options: BackgroundOptions): Promise<Remaind
       cache.sweep();
       spool.sweep();
       remainder = await emptySpool(options);
+      options.housekeeping?.();
     } finally {
       clearInterval(heartbeat);
       claim.release();
@@ -107,7 +110,7 @@ function attempt(options: BackgroundOptions, { job }: Spooled): void {
     if (job.kind === 'collect') collectJob(options, job);
     else prepareJob(options, job);
   } catch (error) {
-    options.log(`${job.kind}: ${messageOf(error)}`);
+    options.log(`${job.kind}: ${messageOf(error)}`, { level: 'error' });
   }
 }
 
@@ -116,10 +119,14 @@ function collectJob({ cache, spool, openStore, collectors, log }: BackgroundOpti
   const willCreate = (id: string): void => {
     if (openStore) spool.addUpload(id);
   };
+  let began = Date.now();
   for (const collected of collectors[job.ecosystem]?.(cache, job.details, willCreate) ?? []) {
+    const seconds = (Date.now() - began) / 1000;
     if (collected.outcome === 'created') {
-      log(`cached ${describe(collected.local.entry)}, ${collected.local.entry.size} bytes`);
-    } else if (collected.outcome === 'skipped') log(`not cached: ${collected.what}: ${collected.why}`);
+      const { entry } = collected.local;
+      log(`cached ${describe(entry)}`, { entry: describe(entry), seconds, bytes: entry.size });
+    } else if (collected.outcome === 'skipped') log(`not cached: ${collected.what}: ${collected.why}`, { level: 'warn', entry: collected.what });
+    began = Date.now();
   }
 }
 
@@ -145,7 +152,7 @@ async function upload({ cache, spool, openStore, log }: BackgroundOptions): Prom
     for (const id of ids) await uploadOne(cache, spool, store, id, log);
     return undefined;
   } catch (error) {
-    log(`upload: ${messageOf(error)}`);
+    log(`upload: ${messageOf(error)}`, { level: 'error' });
     return messageOf(error);
   } finally {
     store.close();
@@ -153,15 +160,17 @@ async function upload({ cache, spool, openStore, log }: BackgroundOptions): Prom
 }
 
 /** Throws only what concerns the store as a whole. */
-async function uploadOne(cache: LocalCache, spool: Spool, store: Store, id: string, log: (message: string) => void): Promise<void> {
+async function uploadOne(cache: LocalCache, spool: Spool, store: Store, id: string, log: Log): Promise<void> {
   const local = cache.byId(id);
   if (local) {
+    const began = Date.now();
     try {
       const outcome = await push(cache, store, local);
-      log(`${outcome === 'created' ? 'uploaded' : 'already stored'} ${describe(local.entry)}`);
+      const details = { entry: describe(local.entry), seconds: (Date.now() - began) / 1000, bytes: local.entry.size };
+      log(`${outcome === 'created' ? 'uploaded' : 'already stored'} ${describe(local.entry)}`, details);
     } catch (error) {
       if (!(error instanceof PkgCacheError) || error.code !== 'ENTRY_INVALID') throw error;
-      log(`not uploaded: ${error.message}`);
+      log(`not uploaded: ${error.message}`, { level: 'error' });
       cache.quarantine(local);
     }
   }

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFaultServer, type FaultServer } from '../support/fault-server.ts';
+import { run } from '../support/run.ts';
 import { startWorld, type World } from './support/world.ts';
 import type { Worker } from './support/worker.ts';
 
@@ -22,7 +23,7 @@ it('helps', async () => {
   const { code, stdout, stderr } = await worker.cli(['--help']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/^pkg-cache <command>/);
-  for (const command of ['status', 'flush']) expect(stdout).toContain(`pkg-cache ${command}`);
+  for (const command of ['status', 'remove', 'clean', 'logs', 'config', 'flush']) expect(stdout).toContain(`pkg-cache ${command}`);
   const wrong = await worker.cli(['no-such-command']);
   expect(wrong).toMatchObject({ code: 2, stdout: '' });
   expect(wrong.stderr).toContain('no-such-command');
@@ -44,7 +45,7 @@ it('says what is not stored while the store is down, and stores it later', async
   const [pending] = await worker.rows();
   expect(pending).toMatchObject({ status: 'pending', package: 'some-name', version: '1.0' });
   const table = await worker.cli(['status']);
-  expect(table.stdout).toMatch(/^pending +pip +some-name==1\.0 +[0-9a-f]{16} +\/.*$/m);
+  expect(table.stdout).toMatch(/^pending +pip +some-name==1\.0 +[\d.]+ k?B +just now +[0-9a-f]{16} +\/.*$/m);
   // A flush is somebody's wish: the circuit that the failure opened does not stand in its way for long.
   expect(await worker.cli(['flush'])).toEqual({ code: 0, signal: undefined, stdout: '', stderr: '' });
   expect(await worker.rows()).toMatchObject([{ status: 'cached' }]);
@@ -77,4 +78,78 @@ it('says what is wrong with its settings', async () => {
   const { code, stderr } = await worker.cli(['status'], { env: { PKG_CACHE_DIR: 'relative/path' } });
   expect(code).toBe(1);
   expect(stderr).toContain('PKG_CACHE_DIR: relative/path is not an absolute path');
+});
+
+describe('what is removed', () => {
+  const statuses = async (): Promise<string[]> => (await worker.rows()).map(({ status, package: name, version }) => `${status} ${name}==${version}`).sort();
+
+  beforeAll(async () => {
+    for (const name of ['ash', 'birch', 'cedar']) world.wheel({ name, version: '1.0' });
+    await worker.fill(await world.venv(), ['ash==1.0', 'birch==1.0', 'cedar==1.0']);
+  });
+
+  it('is chosen by name, version and pattern', async () => {
+    expect(await worker.cli(['remove', 'no-such'])).toMatchObject({ code: 1, stdout: 'nothing of that is in the cache\n', stderr: '' });
+    expect(await worker.cli(['remove', 'ash==2.0'])).toMatchObject({ code: 1 });
+    expect(await worker.cli(['remove', 'npm:ash'])).toMatchObject({ code: 1 });
+    const { code, stdout } = await worker.cli(['remove', 'Ash==1', 'bir*']);
+    expect({ code, last: stdout.split('\n').at(-2) }).toEqual({ code: 0, last: '2 removed; pkg-cache clean deletes them' });
+    expect(await statuses()).toEqual(['cached cedar==1.0', 'cached some-name==1.0', 'removed ash==1.0', 'removed birch==1.0']);
+  });
+
+  it('is chosen by a file', async () => {
+    const file = join(world.root, 'requirements.txt');
+    writeFileSync(file, '# trees\n-i https://user:secret@example.org/\nCedar[extra] == 1.0 ; python_version > "3"\n');
+    expect(await worker.cli(['remove', '-r', file])).toMatchObject({ code: 0, stdout: expect.stringContaining('removed cedar==1.0') });
+    expect(await worker.cli(['remove', '-r', join(world.root, 'none.txt')])).toMatchObject({ code: 2, stderr: expect.stringContaining('ENOENT') });
+  });
+
+  it('is no hit any more, and is cached anew by the next install', async () => {
+    await worker.cli(['remove', 'some-name']);
+    const { stdout } = await worker.pip(await world.venv(), ['install', '--dry-run', 'some-name==1.0']);
+    expect(stdout).not.toContain('(cached)');
+    expect(await worker.cached()).toEqual([]);
+  });
+
+  it('is told before it is deleted', async () => {
+    const told = await worker.cli(['clean', '--dry-run']);
+    expect(told.stdout).toMatch(/^removed +pip +ash==1\.0 .*$/m);
+    expect(told.stdout).toMatch(/^would free [\d.]+ k?B: 4 removed$/m);
+    expect(await statuses()).toHaveLength(4);
+    const done = await worker.cli(['clean', '--quiet']);
+    expect(done).toMatchObject({ code: 0, stdout: expect.stringMatching(/^freed [\d.]+ k?B: 4 removed\n$/), stderr: '' });
+    expect(await statuses()).toEqual([]);
+  });
+
+  it.each([[['remove']], [['remove', '!x']], [['remove', 'a b']], [['status', '--sort', 'colour']], [['config', 'get', 'no_such']]])('is not guessed: %j', async (args) => {
+    const { code, stdout, stderr } = await worker.cli(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+});
+
+it('logs what the background process did', async () => {
+  const { stdout } = await worker.cli(['logs', '-n', '3']);
+  expect(stdout.split('\n').slice(0, -1)).toHaveLength(3);
+  expect(stdout).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d +\d+ info +(cached|uploaded) \w+==1\.0 \(.+ s, .+ B\)$/m);
+  const lines = (await worker.cli(['logs', '--json'])).stdout.split('\n').slice(0, -1);
+  expect(lines.map((line) => (JSON.parse(line) as { message: string }).message)).toContain('cached ash==1.0');
+});
+
+it('shows and changes settings', async () => {
+  const list = await worker.cli(['config'], { env: { PKG_CACHE_MAX_DAYS: '7' } });
+  expect(list.stdout).toMatch(/^max_days +7 +PKG_CACHE_MAX_DAYS$/m);
+  expect(list.stdout).toMatch(/^link_mode +private +default$/m);
+  expect(await worker.cli(['config', 'set', 'max_size', '20G'])).toMatchObject({ code: 0 });
+  expect(await worker.cli(['config', 'get', 'max_size'])).toMatchObject({ code: 0, stdout: '20G\n' });
+  expect(await worker.cli(['config', 'set', 'max_size', 'big'])).toMatchObject({ code: 2, stderr: expect.stringContaining('big is not a size') });
+  expect(await worker.cli(['config', 'set', 'max_size', ''])).toMatchObject({ code: 0 });
+  const { stdout } = await worker.cli(['config', '--json']);
+  expect((JSON.parse(stdout) as { settings: object[] }).settings).toContainEqual({ key: 'max_size', variable: 'PKG_CACHE_MAX_SIZE', value: '0', source: 'default', default: '0', sources: [] });
+  expect(await worker.cli(['config'], { env: { PKG_CACHE_MAX_DAYS: 'x' } })).toMatchObject({ code: 1, stderr: 'pkg-cache: PKG_CACHE_MAX_DAYS: x is not a number of days\n' });
+});
+
+it('ends quietly when nobody reads on', async () => {
+  const PATH = [worker.shims, worker.env['PATH']].join(':');
+  expect(await run('sh', ['-c', 'pkg-cache status --help | head -1'], { env: { ...worker.env, PATH } })).toMatchObject({ code: 0, stderr: '' });
 });

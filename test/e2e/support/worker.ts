@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { DayFiles } from '../../../src/cache/day-files.ts';
 import { mustRun, run, type Outcome, type RunOptions } from '../../support/run.ts';
 import type { Venv } from '../../support/venv.ts';
 
@@ -68,10 +68,9 @@ export class Worker {
     return rows.filter(({ status }) => status === 'cached' || status === 'pending').map((row) => `${row.package}==${row.version}`).sort();
   }
 
-  /** The log of background work, line by line, without times and pids. */
+  /** What the log of background work says. */
   log(): string[] {
-    const path = join(this.cache, 'v1/state/background.log');
-    if (!existsSync(path)) return [];
-    return readFileSync(path, 'utf8').split('\n').filter(Boolean).map((line) => line.split(' ').slice(2).join(' '));
+    const files = new DayFiles(join(this.cache, 'v1/state/log'));
+    return files.days().flatMap((day) => files.read(day).map((record) => (record as { message: string }).message));
   }
 }

@@ -1,0 +1,78 @@
+import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { systemCode } from '../errors.ts';
+import { sha256 } from '../hash.ts';
+import { hostIdentity, isAlive } from './claim.ts';
+import { listDir } from './sweep.ts';
+
+/**
+ * A lease says "I may be reading entries": whoever removes an entry makes it invisible first, and deletes its files only when nobody holds a
+ * lease that is older than that. An empty file, `<pid>.<host>.<random>`, so that it costs an install next to nothing.
+ */
+export interface Lease {
+  release(): void;
+}
+
+/** Somebody who holds a lease. */
+export interface Reader {
+  readonly path: string;
+  /** When the lease was taken, in epoch milliseconds by the file system's clock. */
+  readonly since: number;
+}
+
+/** A holder that cannot be looked for (another host, another pid namespace) counts as gone after an hour, any other after a day. In milliseconds. */
+const UNSEEN_LIMIT = 3_600_000;
+const SEEN_LIMIT = 86_400_000;
+
+/** Takes a lease in `directory`. Where none can be written (another user's cache) one gets one that holds nobody up. */
+export function takeLease(directory: string): Lease {
+  const path = join(directory, `${process.pid}.${hostTag()}.${randomBytes(4).toString('hex')}`);
+  try {
+    create(path, directory);
+  } catch {
+    return { release: () => undefined };
+  }
+  return { release: () => unlinkQuietly(path) };
+}
+
+/** Who holds a lease in `directory`. What killed processes have left is removed. */
+export function readers(directory: string): Reader[] {
+  return listDir(directory).flatMap((name) => {
+    const path = join(directory, name);
+    const since = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
+    if (since === undefined) return [];
+    if (isHeld(name, Math.abs(Date.now() - since))) return [{ path, since }];
+    unlinkQuietly(path);
+    return [];
+  });
+}
+
+function isHeld(name: string, age: number): boolean {
+  const [pid = '', host = ''] = name.split('.');
+  if (host !== hostTag()) return age < UNSEEN_LIMIT;
+  return age < SEEN_LIMIT && isAlive(Number(pid));
+}
+
+function hostTag(): string {
+  return sha256(hostIdentity()).slice(0, 8);
+}
+
+function create(path: string, directory: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o644));
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    mkdirSync(directory, { recursive: true });
+    chmodSync(directory, 0o1777); // of all users of the cache, as /tmp
+    closeSync(openSync(path, 'wx', 0o644));
+  }
+}
+
+function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Swept by somebody, or gone with the whole cache.
+  }
+}

@@ -1,0 +1,117 @@
+import { closeSync, existsSync, fstatSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { hostIdentity, isAlive } from './claim.ts';
+import type { Entry, EntryKey } from './entry.ts';
+import { REMOVED } from './removal.ts';
+import { listDir } from './sweep.ts';
+
+/**
+ * An entry as a listing shows it. `copying`: a live process is at it; `stalled`: it was begun and not finished, or failed a check;
+ * `removed`: no longer served, and deleted by the next clean.
+ */
+export interface EntryStatus {
+  readonly status: 'cached' | 'copying' | 'stalled' | 'removed';
+  /** Undefined where it cannot be read. */
+  readonly key: EntryKey | undefined;
+  readonly version: string | undefined;
+  readonly path: string;
+  /** Bytes of its files. */
+  readonly size: number;
+  /** Milliseconds since the epoch. */
+  readonly lastUsed: number;
+}
+
+/** What `owner.json` in a staging directory says, so that others can tell work in progress from left-overs. */
+export interface Owner {
+  readonly pid: number;
+  readonly host: string;
+  readonly key: EntryKey;
+}
+
+/** Everything below a cache's `entries`, `staging` and `stalled`, one at a time: nothing is held in memory. */
+export function* listEntries(root: string): Generator<EntryStatus> {
+  for (const dir of entryDirs(root)) yield entryStatus(dir);
+  for (const name of listDir(join(root, 'staging'))) yield stagingStatus(join(root, 'staging', name));
+  for (const name of listDir(join(root, 'stalled'))) yield { ...entryStatus(join(root, 'stalled', name)), status: 'stalled' };
+}
+
+/** The directories of entries. */
+export function* entryDirs(root: string): Generator<string> {
+  for (const shard of listDir(join(root, 'entries'))) {
+    for (const id of listDir(join(root, 'entries', shard))) yield join(root, 'entries', shard, id);
+  }
+}
+
+/** What the directory of an entry says. */
+export function entryStatus(path: string): EntryStatus {
+  const head = readHead(`${path}/entry.json`);
+  return head ? { status: statusOf(path), key: head.key, version: head.version, path, size: head.size, lastUsed: head.lastUsed } : unreadable(path);
+}
+
+function statusOf(path: string): EntryStatus['status'] {
+  if (existsSync(`${path}/entry.sha256`)) return 'cached';
+  return existsSync(`${path}/${REMOVED}`) ? 'removed' : 'stalled';
+}
+
+/** Of `owner.json`, which is written before anything else. */
+function stagingStatus(path: string): EntryStatus {
+  const status = isAbandoned(path) ? 'stalled' : 'copying';
+  try {
+    const { key } = JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner;
+    return { status, key, version: key.version, path, size: 0, lastUsed: modified(path) };
+  } catch {
+    return { ...unreadable(path), status };
+  }
+}
+
+/** Whether nobody is at work in a staging directory any more. */
+export function isAbandoned(path: string): boolean {
+  try {
+    const owner = JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner;
+    return owner.host === hostIdentity() ? !isAlive(owner.pid) : !isRecent(path);
+  } catch {
+    return !isRecent(path);
+  }
+}
+
+function unreadable(path: string): EntryStatus {
+  return { status: 'stalled', key: undefined, version: undefined, path, size: 0, lastUsed: modified(path) };
+}
+
+interface Head extends Pick<Entry, 'key' | 'version' | 'size'> {
+  readonly lastUsed: number;
+}
+
+/** A listing reads as many manifests as there are entries, and only what they begin with. */
+const piece = Buffer.allocUnsafe(1024);
+
+/** The beginning of a manifest, up to what its ecosystem knows about it; undefined for what is none. */
+function readHead(path: string): Head | undefined {
+  try {
+    const { text, lastUsed } = readPiece(path);
+    const end = text.indexOf(',"count":');
+    const { key, version, size } = JSON.parse(end === -1 ? readFileSync(path, 'utf8') : `${text.slice(0, end)}}`) as Entry;
+    return typeof key.name === 'string' && typeof size === 'number' ? { key, version, size, lastUsed } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readPiece(path: string): { text: string; lastUsed: number } {
+  const fd = openSync(path, 'r');
+  try {
+    return { text: piece.toString('utf8', 0, readSync(fd, piece)), lastUsed: fstatSync(fd).mtimeMs };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const RECENT_MS = 120_000;
+
+function isRecent(path: string): boolean {
+  return Math.abs(Date.now() - modified(path)) < RECENT_MS;
+}
+
+function modified(path: string): number {
+  return lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
