@@ -1,7 +1,7 @@
 import type { LinkMode } from './cache/copy.ts';
 import type { Entry, EntryKey } from './cache/entry.ts';
 import type { LocalCache, LocalEntry } from './cache/local.ts';
-import type { Ownership } from './cache/ready.ts';
+import type { Ownership } from './cache/shelf.ts';
 
 /** An entry that is made of an archive as its registry has it, known by its hex SHA-512. */
 export interface Original {
@@ -68,6 +68,8 @@ export interface InstallContext {
   readonly collectAfterwards: (details: unknown) => boolean;
   /** Have ready copies made of entries that were used. */
   readonly prepareAgain: (ids: readonly string[]) => void;
+  /** The same, of something that the ecosystem puts together from entries; `details` is for it alone. */
+  readonly assembleAgain: (details: unknown) => void;
 }
 
 /** What the shim is to do; see shims/pip. */

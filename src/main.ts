@@ -158,6 +158,7 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, cache, leas
     // The shim becomes the real tool; in charge, we end after it.
     collectAfterwards: (details) => leave({ kind: 'collect', ecosystem, after: watch(role === 'in charge' ? process.pid : process.ppid), details }),
     prepareAgain: (ids) => void leave({ kind: 'prepare', ids, owner }),
+    assembleAgain: (details) => void leave({ kind: 'assemble', ecosystem, details, owner }),
   };
 }
 

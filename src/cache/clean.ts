@@ -161,7 +161,10 @@ class Cleaner {
 function readyShelves(cache: LocalCache): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const owner of listDir(cache.path('ready'))) {
-    for (const id of listDir(cache.path('ready', owner))) found.set(id, [...(found.get(id) ?? []), cache.path('ready', owner, id)]);
+    for (const name of listDir(cache.path('ready', owner))) {
+      const id = name.replace(/\..*/, ''); // npm/prepared.ts
+      found.set(id, [...(found.get(id) ?? []), cache.path('ready', owner, name)]);
+    }
   }
   return found;
 }

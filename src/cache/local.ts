@@ -143,6 +143,7 @@ export class LocalCache {
       for (const id of listDir(this.path('ready', owner))) removeOld(this.path('ready', owner, id), UNUSED_MS);
     }
     removeOld(this.path('placing'), ABANDONED_MS);
+    for (const name of listDir(this.path('trash'))) rmSync(this.path('trash', name), { recursive: true, force: true });
     for (const name of listDir(this.path('staging'))) {
       if (isAbandoned(this.path('staging', name))) rmSync(this.path('staging', name), { recursive: true, force: true });
     }

@@ -13,6 +13,7 @@ import { openLog } from '../log.ts';
 import { keepHouse } from './housekeeping.ts';
 import { collect as collectNpm, type CollectDetails as NpmDetails } from '../npm/collect.ts';
 import { remakePackage } from '../npm/remake.ts';
+import { prepareTree, type PrepareDetails } from '../npm/prepared.ts';
 import { collect as collectPip } from '../pip/collect/collect.ts';
 import type { CollectDetails as PipDetails } from '../pip/collect/job.ts';
 import type { Store } from '../store/store.ts';
@@ -56,6 +57,7 @@ export function openWorld({ afresh = false } = {}): World {
     return await openSharedStore(cache, location, env, { afresh });
   };
   const log = openLog(cache, settings.logDays);
+  const assemblers: BackgroundOptions['assemblers'] = { npm: (from, details, owner) => prepareTree(from, details as PrepareDetails, owner) };
   const collectors: BackgroundOptions['collectors'] = {
     pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate),
     npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate),
@@ -83,6 +85,6 @@ export function openWorld({ afresh = false } = {}): World {
       };
       return { fleet, close: () => opened.close() };
     },
-    background: { cache, spool, housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: store === undefined ? undefined : () => openStore(store), collectors, log },
+    background: { cache, spool, housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: store === undefined ? undefined : () => openStore(store), collectors, assemblers, log },
   };
 }

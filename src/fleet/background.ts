@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { tryClaim } from '../cache/claim.ts';
 import { describe, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import { ReadyCopies } from '../cache/ready.ts';
+import type { Ownership } from '../cache/shelf.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
@@ -11,6 +12,9 @@ import { hasEnded, spooledAt, type Job, type Spool, type Spooled } from './spool
 
 /** What an ecosystem does with a `collect` job: snapshots, one at a time. It calls `willCreate` with an entry's id before that is visible. */
 export type Collector = (cache: LocalCache, details: unknown, willCreate: (id: string) => void) => Iterable<Collected>;
+
+/** What an ecosystem does with an `assemble` job. */
+export type Assembler = (cache: LocalCache, details: unknown, owner: Ownership) => void;
 
 export type Collected =
   | { readonly outcome: 'created'; readonly local: LocalEntry }
@@ -23,6 +27,7 @@ export interface BackgroundOptions {
   /** Undefined without a store: then nothing is uploaded. */
   readonly openStore: (() => Promise<Store>) | undefined;
   readonly collectors: Readonly<Record<string, Collector>>;
+  readonly assemblers: Readonly<Record<string, Assembler>>;
   readonly log: Log;
   /** Is called when the spool is empty: old logs go, and what the cache should not keep. */
   readonly housekeeping?: () => void;
@@ -98,7 +103,7 @@ function doJobs(options: BackgroundOptions): boolean {
 
 /** Snapshots come before ready copies: others wait for them. */
 function sorted(jobs: readonly Spooled[]): Spooled[] {
-  return [...jobs].sort((a, b) => Number(a.job.kind === 'prepare') - Number(b.job.kind === 'prepare'));
+  return [...jobs].sort((a, b) => Number(a.job.kind !== 'collect') - Number(b.job.kind !== 'collect'));
 }
 
 function isDue(spooled: Spooled): boolean {
@@ -108,7 +113,8 @@ function isDue(spooled: Spooled): boolean {
 function attempt(options: BackgroundOptions, { job }: Spooled): void {
   try {
     if (job.kind === 'collect') collectJob(options, job);
-    else prepareJob(options, job);
+    else if (job.kind === 'prepare') prepareJob(options, job);
+    else options.assemblers[job.ecosystem]?.(options.cache, job.details, job.owner);
   } catch (error) {
     options.log(`${job.kind}: ${messageOf(error)}`, { level: 'error' });
   }

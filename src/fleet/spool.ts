@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { LocalCache } from '../cache/local.ts';
 import { hostIdentity, isAlive } from '../cache/claim.ts';
+import type { Ownership } from '../cache/shelf.ts';
 import { removeOld } from '../cache/sweep.ts';
 
 /** A process to be waited for. */
@@ -18,7 +19,9 @@ export type Job =
   /** Snapshot what an installer brought, once that process has ended. `details` is for the ecosystem alone. */
   | { readonly kind: 'collect'; readonly ecosystem: string; readonly after: Watched; readonly details: unknown }
   /** Make ready copies of entries. */
-  | { readonly kind: 'prepare'; readonly ids: readonly string[]; readonly owner: { uid: number; gid: number; umask: number } };
+  | { readonly kind: 'prepare'; readonly ids: readonly string[]; readonly owner: Ownership }
+  /** Make a ready copy of what an ecosystem puts together from entries. `details` is for the ecosystem alone. */
+  | { readonly kind: 'assemble'; readonly ecosystem: string; readonly details: unknown; readonly owner: Ownership };
 
 /** A job as it lies in the spool. */
 export interface Spooled {
@@ -114,7 +117,7 @@ function parseJob(path: string): Job | undefined {
     return undefined;
   }
   const { kind, after, ids, owner } = (value ?? {}) as { kind?: unknown; after?: Partial<Watched> | null; ids?: unknown; owner?: unknown };
-  const valid = kind === 'collect' ? typeof after?.pid === 'number' && typeof after.host === 'string' : kind === 'prepare' && Array.isArray(ids) && owner instanceof Object;
+  const valid = kind === 'collect' ? typeof after?.pid === 'number' && typeof after.host === 'string' : owner instanceof Object && (kind === 'assemble' || (kind === 'prepare' && Array.isArray(ids)));
   return valid ? (value as Job) : undefined;
 }
 

@@ -10,7 +10,7 @@ import { factsOf } from './facts.ts';
 import { builtDetails } from './built/details.ts';
 import type { Report } from './inside/plan.ts';
 import { runWithCache } from './inside/run.ts';
-import { whyNotPrinted } from './output.ts';
+import { announceSources, whyNotPrinted } from './output.ts';
 import { platformOf } from './platform.ts';
 import { fingerprint, readProject, type Project } from './project.ts';
 import { recogniseNpm } from './recognise/argv.ts';
@@ -75,8 +75,12 @@ function hasModules(directory: string): boolean {
 
 /** The real npm; afterwards, if it succeeds, what it has brought and made is collected. */
 async function runNpm(context: InstallContext, request: NpmRequest, before: Project | undefined, key: EntryKey | undefined): Promise<Decision> {
-  const { outcome, report } = before ? await runWithCache(context, request, before) : { outcome: await context.runTool(context.env), report: undefined };
-  if ('code' in outcome && outcome.code === 0) tryToCollect(context, request, key, report);
+  const ran = before && (await runWithCache(context, request, before));
+  const outcome = ran?.outcome ?? (await context.runTool(context.env));
+  if ('code' in outcome && outcome.code === 0) {
+    if (ran) announceSources(request, ran.sources, context);
+    tryToCollect(context, request, key, ran?.report);
+  }
   return { kind: 'exit', outcome };
 }
 

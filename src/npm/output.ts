@@ -26,7 +26,7 @@ export interface Installed {
 }
 
 /** What npm says when an install has been done, as lib/utils/reify-output.js puts it. Without an audit, which would need the network. */
-export function announce(request: NpmRequest, { lock, hidden, meta }: Installed, { elapsed, fromCache, fromStore }: { elapsed: number; fromCache: number; fromStore: number }, context: OutputContext): void {
+export function announce(request: NpmRequest, { lock, hidden, meta }: Installed, { elapsed, ...sources }: Sources & { elapsed: number }, context: OutputContext): void {
   const { loglevel, fund, warnings } = request;
   if (loglevel === 'silent') return;
   if (loglevel !== 'error') {
@@ -38,12 +38,23 @@ export function announce(request: NpmRequest, { lock, hidden, meta }: Installed,
   }
   const added = [...hidden.packages.keys()].filter(isInstalled).length;
   const what = added === 0 ? 'up to date' : `added ${added} package${added === 1 ? '' : 's'}`;
-  const sources = [...(fromCache > 0 ? [`${fromCache} from the cache`] : []), ...(fromStore > 0 ? [`${fromStore} from the store`] : [])];
   context.print(`\n${what} in ${duration(elapsed)}\n`);
-  if (sources.length > 0) context.print(`pkg-cache: ${sources.join(', ')}\n`);
+  announceSources(request, sources, context);
   const funded = fund ? countFunded(hidden) : 0;
   if (funded > 0) context.print(`\n${funded} package${funded === 1 ? ' is' : 's are'} looking for funding\n  run \`npm fund\` for details\n`);
   if (loglevel !== 'error') for (const [title, text] of meta.unreviewed) context.printError(plainText({ level: 'warn', title, text }));
+}
+
+/** How many packages came from where. */
+export interface Sources {
+  readonly fromCache: number;
+  readonly fromStore: number;
+}
+
+/** One line about where packages came from, if any came from us, and if it is not in the way. */
+export function announceSources({ loglevel, json }: NpmRequest, { fromCache, fromStore }: Sources, { print }: Pick<OutputContext, 'print'>): void {
+  const sources = [...(fromCache > 0 ? [`${fromCache} from the cache`] : []), ...(fromStore > 0 ? [`${fromStore} from the store`] : [])];
+  if (sources.length > 0 && loglevel !== 'silent' && !json) print(`pkg-cache: ${sources.join(', ')}\n`);
 }
 
 /** arborist logs an error of npm-install-checks, `checkEngine`, as text and object. */

@@ -8,12 +8,14 @@ import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/workshop.ts';
 import { findBuilt, pullBuilt, builtKeys, type BuiltEntry } from './built/find.ts';
 import { packageKey, type PackageEntry, type TreeEntry, type TreeMeta } from './entry.ts';
-import { nameAt, parseLock } from './lockfile.ts';
+import { nameAt, parseLock, type Lock } from './lockfile.ts';
 import { announce } from './output.ts';
 import { findPackages, pullPackages, tellProblem, type Wanted } from './packages.ts';
 import { Tree } from './place.ts';
+import { MANY_PACKAGES, takePrepared, type PrepareDetails } from './prepared.ts';
 import type { Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
+import { assemble } from './stage.ts';
 import { whyNotTrusted } from './trust.ts';
 
 /** What is to be served, to whom. */
@@ -62,6 +64,7 @@ class Attempt {
   async run(): Promise<boolean> {
     const { context, request, key } = this.#serving;
     const local = context.cache.lookup<TreeMeta>(key);
+    if (local && this.#placePrepared(local)) return true;
     if (local && this.#isComplete(local)) return this.#place(local);
     if (context.role !== 'in charge') return false;
     const remote = await context.openRemote();
@@ -115,28 +118,74 @@ class Attempt {
     return builtKeys(entry.meta.built, { lock: project.lock, request, env: context.env });
   }
 
+  /** By a copy that was put together in advance. */
+  #placePrepared(tree: TreeEntry): boolean {
+    const { context } = this.#serving;
+    if (!this.#mayPrepare(tree)) return false;
+    const built = findBuilt(context.cache, this.#builtKeys(tree));
+    return built.size === tree.entry.meta.built.length && this.#put(tree, (stage) => takePrepared(context.cache, context.owner, tree, idsOf(built), stage));
+  }
+
   #place(tree: TreeEntry): boolean {
-    const { context, request, project, started } = this.#serving;
-    const { cache, linkMode, owner } = context;
-    const text = readFileSync(join(tree.dir, 'tree/package-lock.json'));
-    const hidden = parseLock(text.toString('utf8'));
-    if (sha256(text) !== tree.entry.archive.sha256 || whyNotTrusted(tree.entry.meta, hidden, project.lock, request) !== undefined) {
-      cache.quarantine(tree);
-      return false;
-    }
-    const made = new Tree({ cache, linkMode, umask: owner.umask | request.umask, project, meta: tree.entry.meta, hidden: text, packages: this.#packages, built: this.#built });
+    const { cache, linkMode } = this.#serving.context;
+    const parts = { cache, linkMode, umask: this.#umask, meta: tree.entry.meta, packages: this.#packages, built: this.#built };
+    return this.#put(tree, (stage, hidden) => {
+      assemble(stage, { ...parts, hidden });
+      for (const entry of [tree, ...this.#packages.values(), ...this.#built.values()]) cache.touch(entry);
+      return true;
+    });
+  }
+
+  /** Puts a tree in place of the old one; `fill` makes the new directory `stage`, and says whether it could. */
+  #put(tree: TreeEntry, fill: (stage: string, hidden: Lock) => boolean): boolean {
+    const { context, project } = this.#serving;
+    const hidden = this.#hiddenLockfile(tree);
+    if (!hidden) return false;
+    const made = new Tree({ cache: context.cache, umask: this.#umask, project, meta: tree.entry.meta, hidden });
     try {
-      made.prepare();
+      if (!fill(made.stage, hidden)) {
+        made.rollback();
+        return false;
+      }
       context.checkpoint();
       made.commit();
     } catch (error) {
       made.rollback();
       throw error;
     }
-    const used = [...this.#packages.values(), ...this.#built.values()];
-    for (const entry of [tree, ...used]) cache.touch(entry);
-    announce(request, { lock: project.lock, hidden, meta: tree.entry.meta }, { elapsed: Date.now() - started, fromStore: this.#pulled, fromCache: used.length - this.#pulled }, context);
+    this.#tell(tree, hidden);
     made.close();
+    if (this.#mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.#umask, built: idsOf(findBuilt(context.cache, this.#builtKeys(tree))) } satisfies PrepareDetails);
     return true;
   }
+
+  /** Undefined for one that is not the project's, whoever made it. */
+  #hiddenLockfile(tree: TreeEntry): Lock | undefined {
+    const { context, request, project } = this.#serving;
+    const text = readFileSync(join(tree.dir, 'tree/package-lock.json'), 'utf8');
+    const hidden = parseLock(text);
+    if (sha256(text) === tree.entry.archive.sha256 && whyNotTrusted(tree.entry.meta, hidden, project.lock, request) === undefined) return hidden;
+    context.cache.quarantine(tree);
+    return undefined;
+  }
+
+  #tell({ entry }: TreeEntry, hidden: Lock): void {
+    const { context, request, project, started } = this.#serving;
+    const used = new Set(entry.meta.packages.map(([location, integrity]) => (entry.meta.built.includes(location) ? location : integrity))).size;
+    announce(request, { lock: project.lock, hidden, meta: entry.meta }, { elapsed: Date.now() - started, fromStore: this.#pulled, fromCache: used - this.#pulled }, context);
+  }
+
+  #mayPrepare({ entry }: TreeEntry): boolean {
+    const { readyCopies, linkMode } = this.#serving.context;
+    return readyCopies && linkMode === 'private' && entry.meta.packages.length >= MANY_PACKAGES;
+  }
+
+  get #umask(): number {
+    const { context, request } = this.#serving;
+    return context.owner.umask | request.umask;
+  }
+}
+
+function idsOf(built: ReadonlyMap<string, BuiltEntry>): [string, string][] {
+  return [...built].map(([location, { id }]) => [location, id]);
 }

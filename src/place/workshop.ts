@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { deviceOf } from '../cache/copy.ts';
 import type { LocalCache } from '../cache/local.ts';
@@ -55,6 +55,17 @@ function removeTree(directory: string): void {
     else unlinkSync(path);
   }
   rmdirSync(directory);
+}
+
+/** As `removeWorkshop`, where there may be much in it: in the cache it only goes to the trash, which a process in the background empties. */
+export function discardWorkshop(cache: LocalCache, workshop: string): void {
+  try {
+    mkdirSync(cache.path('trash'), { recursive: true });
+    if (dirname(workshop) === cache.path('placing')) return renameSync(workshop, cache.path('trash', basename(workshop)));
+  } catch {
+    // Then it takes longer.
+  }
+  removeWorkshop(workshop);
 }
 
 const PREFIX = '.pkg-cache-';

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { ReadyCopies, type Ownership } from '../../src/cache/ready.ts';
+import { ReadyCopies } from '../../src/cache/ready.ts';
+import type { Ownership } from '../../src/cache/shelf.ts';
 import { codeOf, published, tempCache, tempDir } from './support.ts';
 
 const OWNER: Ownership = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, umask: 0o022 };

@@ -126,7 +126,7 @@ describe('scripts that do more', () => {
     expect(await npm(worker, directory)).toMatchObject({ code: 0 });
     expect(noted()).toEqual([`${name} postinstall`]);
     expect(treeOf(directory)).toEqual(tree);
-    expect(readFileSync(join(worker.cache, 'v1/state/background.log'), 'utf8')).toMatch(new RegExp(`while install scripts ran, \\S*${written.replace('.', '\\.')} was written`));
+    expect((await worker.cli(['logs'])).stdout).toMatch(new RegExp(`while install scripts ran, \\S*${written.replace('.', '\\.')} was written`));
   });
 
   it('and one that fails: its words, its status, and nothing is served afterwards', async () => {

@@ -7,6 +7,7 @@ import { feed } from '../feed.ts';
 import { findPackages, pullPackages, tellProblem, wantedPackages, type Wanted } from '../packages.ts';
 import type { Project } from '../project.ts';
 import type { NpmRequest } from '../recognise/request.ts';
+import type { Sources } from '../output.ts';
 import { parseReport, type Plan, type Report } from './plan.ts';
 
 /** The oldest Node that can run what we do inside of npm. */
@@ -16,20 +17,25 @@ const OLDEST_NODE = '20.17.0';
 export interface Ran {
   readonly outcome: Outcome;
   readonly report: Report | undefined;
+  /** Packages that npm did not have to fetch. */
+  readonly sources: Sources;
 }
 
 /** Runs the real npm with what the cache and the store have of the project. */
 export async function runWithCache(context: InstallContext, request: NpmRequest, project: Project): Promise<Ran> {
-  await pullMissing(context, request, project);
+  const pulled = await pullMissing(context, request, project);
   const plan = gte(request.nodeVersion, OLDEST_NODE) ? makePlan(context, request, project) : undefined;
   const file = plan && writePlan(context, plan);
   if (!plan || file === undefined) {
     feed(context.cache, project.lock, request.cache);
-    return { outcome: await context.runTool(context.env), report: undefined };
+    return { outcome: await context.runTool(context.env), report: undefined, sources: { fromCache: 0, fromStore: 0 } };
   }
   try {
     const outcome = await context.runTool(context.env, { node: request.scriptEnv['NODE'] ?? '', plan: file });
-    return { outcome, report: readReport(plan.report) };
+    const report = readReport(plan.report);
+    const placed = report?.placed ?? 0;
+    const fromStore = Math.min(pulled, placed);
+    return { outcome, report, sources: { fromStore, fromCache: placed - fromStore } };
   } finally {
     for (const path of [file, plan.report]) rmSync(path, { force: true });
   }
@@ -76,15 +82,18 @@ function readReport(path: string): Report | undefined {
 /** How many packages are asked for before it is clear whether the store knows the project at all. */
 const SAMPLE = 16;
 
-async function pullMissing(context: InstallContext, request: NpmRequest, { lock }: Project): Promise<void> {
+/** How many packages could be pulled. */
+async function pullMissing(context: InstallContext, request: NpmRequest, { lock }: Project): Promise<number> {
   const { missing } = findPackages(context.cache, wantedPackages(lock, request));
   const remote = missing.length === 0 ? undefined : await context.openRemote();
-  if (!remote) return;
+  if (!remote) return 0;
   try {
     const [sample, rest] = split(missing);
-    if ((await pullPackages(context, remote, sample)).size === 0) return;
-    await pullPackages(context, remote, rest);
+    const first = (await pullPackages(context, remote, sample)).size;
+    if (first === 0) return 0;
+    const others = (await pullPackages(context, remote, rest)).size;
     await pullBuilt(context, remote, builtKeys(withScripts(lock, request), { lock, request, env: context.env }));
+    return first + others;
   } finally {
     tellProblem(remote, request, context.printError);
     remote.close();

@@ -1,0 +1,79 @@
+import { chmodSync, mkdirSync, readFileSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { LinkMode } from '../cache/copy.ts';
+import type { LocalCache } from '../cache/local.ts';
+import { PkgCacheError } from '../errors.ts';
+import { exists } from '../place/undo.ts';
+import type { BuiltEntry } from './built/find.ts';
+import { copyPackage, modesOf } from './copy-package.ts';
+import type { PackageEntry, TreeMeta } from './entry.ts';
+import type { Lock } from './lockfile.ts';
+
+/** Of what a tree is put together. */
+export interface Parts {
+  readonly cache: LocalCache;
+  readonly linkMode: LinkMode;
+  /** Of the process and of npm's settings together. */
+  readonly umask: number;
+  readonly meta: TreeMeta;
+  /** The hidden lockfile. */
+  readonly hidden: Lock;
+  /** By integrity. */
+  readonly packages: ReadonlyMap<string, PackageEntry>;
+  /** By location. */
+  readonly built: ReadonlyMap<string, BuiltEntry>;
+}
+
+/**
+ * Puts a whole tree together in the new directory `stage`, as it is to lie below the project, but for the hidden lockfile.
+ * Throws ENTRY_INVALID for a damaged entry, which is put aside, or the system's error.
+ */
+export function assemble(stage: string, parts: Parts): void {
+  const { meta, umask } = parts;
+  mkdirSync(stage);
+  for (const [location, integrity] of meta.packages) copyTo(stage, location, integrity, parts);
+  for (const [location, target] of [...meta.links, ...meta.bins]) {
+    makeDirectory(dirname(join(stage, location)), umask);
+    symlinkSync(target, join(stage, location));
+  }
+  for (const [path, target] of meta.bins) makeExecutable(join(stage, dirname(path), target), umask);
+  makeManifestBinsExecutable(stage, parts);
+}
+
+/** npm does that with all bins (bin-links, fix-bin.js); one that is not there it leaves out. */
+export function makeExecutable(file: string, umask: number): void {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  const mode = 0o777 & ~umask;
+  if (stat?.isFile() !== true || (stat.mode & 0o777) === mode) return;
+  if (stat.nlink > 1) giveOwnInode(file); // else the cache's file would change as well
+  chmodSync(file, mode);
+}
+
+function copyTo(stage: string, location: string, integrity: string, { cache, linkMode, umask, packages, built }: Parts): void {
+  const entry = built.get(location) ?? packages.get(integrity);
+  if (!entry) throw new PkgCacheError('ENTRY_INVALID', `${location} is gone from the cache`);
+  const to = join(stage, location);
+  makeDirectory(dirname(to), umask);
+  copyPackage({ cache, linkMode, modes: modesOf(umask) }, entry, to);
+}
+
+/** Where the lockfile does not say where a tarball is, npm reads the package's manifest first, and pacote then knows its bins. */
+function makeManifestBinsExecutable(stage: string, { meta, hidden, umask }: Parts): void {
+  for (const [location] of meta.packages) {
+    const { resolved, bin } = hidden.packages.get(location) ?? {};
+    if (resolved === undefined) for (const path of Object.values(bin ?? {})) makeExecutable(join(stage, location, path), umask);
+  }
+}
+
+function makeDirectory(path: string, umask: number): void {
+  if (exists(path)) return;
+  makeDirectory(dirname(path), umask);
+  mkdirSync(path);
+  chmodSync(path, modesOf(umask).directory);
+}
+
+function giveOwnInode(file: string): void {
+  const bytes = readFileSync(file);
+  unlinkSync(file);
+  writeFileSync(file, bytes, { flag: 'wx' });
+}
