@@ -3,6 +3,7 @@ import type { Case } from './cases/case.ts';
 import { hitLarge } from './cases/hit-large.ts';
 import { hitSmall } from './cases/hit-small.ts';
 import { miss } from './cases/miss.ts';
+import { npmHit, npmMiss, npmStoreHit, npmVersion } from './cases/npm.ts';
 import { storeHit } from './cases/store-hit.ts';
 import { unpack } from './cases/unpack.ts';
 import { version } from './cases/version.ts';
@@ -10,7 +11,7 @@ import type { Row } from './compare.ts';
 import { Lab } from './lab.ts';
 import { machine, results, writePage } from './report.ts';
 
-const CASES: Readonly<Record<string, Case>> = { version, 'hit-small': hitSmall, 'hit-large': hitLarge, 'store-hit': storeHit, miss, unpack };
+const CASES: Readonly<Record<string, Case>> = { version, 'hit-small': hitSmall, 'hit-large': hitLarge, 'store-hit': storeHit, miss, unpack, 'npm-version': npmVersion, 'npm-hit': npmHit, 'npm-store-hit': npmStoreHit, 'npm-miss': npmMiss };
 
 const USAGE = `usage: npm run bench -- [CASE…] [--rounds N] [--write]
 
