@@ -6,7 +6,7 @@ import type { Lease } from './cache/lease.ts';
 import { assertTrustworthy, LocalCache } from './cache/local.ts';
 import { configFiles, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
 import { PkgCacheError } from './errors.ts';
-import { startBackground } from './fleet/start.ts';
+import { mayBeDue, startBackground } from './fleet/start.ts';
 import { Spool, watch, type Job } from './fleet/spool.ts';
 import { mirror, runTool } from './passthrough.ts';
 import { EXEC, type Decision, type InstallContext, type Remote, type Role } from './context.ts';
@@ -86,9 +86,9 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
     const cache = openCache(settings.cacheDir, settings);
     lease = cache.lease();
     const context = installContext({ ecosystem, tool, argv, env, cwd, settings, cache, lease, umask, role, interruption });
-    if (ecosystem === 'pip') return await install(context);
-    const npm = await import('./npm/install.ts');
-    return await npm.install(context);
+    const answer = ecosystem === 'pip' ? await install(context) : await (await import('./npm/install.ts')).install(context);
+    keepInStep(cache, settings, env);
+    return answer;
   } catch (error) {
     if (error instanceof Interrupted) throw error;
     complain(error);
@@ -96,6 +96,16 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
   } finally {
     lease?.release();
     process.umask(umask);
+  }
+}
+
+/** Starts what keeps this worker in step with the fleet, if it may be time for that. */
+function keepInStep(cache: LocalCache, { store, syncInterval }: Settings, env: Env): void {
+  if (store === undefined || !mayBeDue(cache, store, syncInterval * 60_000)) return;
+  try {
+    startBackground(cache, launcher(), env);
+  } catch {
+    // The next install tries again.
   }
 }
 

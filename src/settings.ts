@@ -77,6 +77,12 @@ const PERCENT: SettingType<number> = {
   complain: (text) => `${text} is not a percentage`,
 };
 
+const NAME: SettingType<string> = {
+  takes: 'letters, digits, `.`, `_` and `-`',
+  parse: (text) => (/^[A-Za-z0-9._-]{1,60}$/.test(text) ? text : undefined),
+  complain: (text) => `${text} is no name of letters, digits, ., _ and -`,
+};
+
 function setting<T>(key: string, type: SettingType<T>, fallback: string, meaning: string): Setting<T> {
   return { key, variable: `PKG_CACHE_${key.toUpperCase()}`, type, fallback, meaning };
 }
@@ -98,6 +104,13 @@ export const SETTINGS = {
   minFree: setting('min_free', SIZE, '1G', 'Nothing is added to the local cache that would leave less free space on its disk.'),
   maxUsed: setting('max_used', PERCENT, '95', 'Nothing is added to the local cache while its disk is fuller than this.'),
   logDays: setting('log_days', number('days'), '7', 'How long the log of background work is kept. `0`: there is none.'),
+  syncInterval: setting('sync_interval', number('minutes'), '10', 'How often a worker brings down what others have stored, and stores what they lack. `0`: never by itself. [The fleet](fleet.md)'),
+  syncDays: setting('sync_days', number('days'), '7', 'What no worker has used for so long is not brought down.'),
+  syncBandwidth: setting('sync_bandwidth', SIZE, '0', 'Bytes per second that background work for the fleet may take, either way. `0`: as much as there is.'),
+  snapshotInterval: setting('snapshot_interval', number('hours'), '24', 'How often one worker of a group packs its cache for those that start. `0`: this worker takes no part in it.'),
+  snapshotSize: setting('snapshot_size', SIZE, '5G', 'How large a snapshot may be; what was used last comes first.'),
+  fleetGroup: optional('fleet_group', NAME, 'Keeps workers apart that have little in common, such as those of different images. Operating system, architecture and libc do so anyway.'),
+  storeDays: setting('store_days', number('days'), '0', 'What no worker has used for so long is removed from the store, by one of them. `0`: nothing is. All workers must agree on it.'),
 } as const;
 
 type Value<S> = S extends Setting<infer T> ? T : never;

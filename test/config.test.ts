@@ -15,6 +15,13 @@ const NOTHING: Settings = {
   minFree: 1e9,
   maxUsed: 95,
   logDays: 7,
+  syncInterval: 10,
+  syncDays: 7,
+  syncBandwidth: 0,
+  snapshotInterval: 24,
+  snapshotSize: 5e9,
+  fleetGroup: undefined,
+  storeDays: 0,
 };
 
 /** The settings that come of an environment and a config file. */

@@ -20,3 +20,11 @@ export function whyFull(path: string, { minFree, maxUsed }: Floor): string | und
   const percent = (used / Math.max(1, used + bavail)) * 100;
   return percent > maxUsed ? `the disk is ${percent.toFixed(0)} % full, and max_used is ${maxUsed}` : undefined;
 }
+
+/** Whether so many bytes more would leave as much of the disk free as must stay so. */
+export function hasRoom(path: string, bytes: number, { minFree, maxUsed }: Floor): boolean {
+  const { bavail, bfree, blocks, bsize } = statfsSync(path);
+  const more = Math.ceil(bytes / bsize);
+  const used = blocks - bfree + more;
+  return (bavail - more) * bsize >= minFree && (used / Math.max(1, blocks - bfree + bavail)) * 100 <= maxUsed;
+}

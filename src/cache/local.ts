@@ -97,11 +97,10 @@ export class LocalCache {
     return listDir(this.path('stalled')).some((name) => name.startsWith(id)) ? 'it has failed a check before; `pkg-cache clean` lets it be tried again' : undefined;
   }
 
-  /** Remembers that an entry was used now: the time of its `entry.json`. Not being allowed to is no error. */
-  touch(local: LocalEntry): void {
-    const now = Date.now() / 1000;
+  /** Remembers that an entry was used, now or at another time (epoch milliseconds): the time of its `entry.json`. Not being allowed to is no error. */
+  touch(local: LocalEntry, time = Date.now()): void {
     try {
-      utimesSync(join(local.dir, 'entry.json'), now, now);
+      utimesSync(join(local.dir, 'entry.json'), time / 1000, time / 1000);
     } catch {
       // Another user's cache, or a read-only one.
     }
@@ -115,6 +114,16 @@ export class LocalCache {
     } catch {
       // Somebody else did, or it is not ours to move; `lookup` callers check again.
     }
+  }
+
+  /** The ids of all entries; whether they are whole is for `byId` to say. */
+  *ids(): Generator<string> {
+    for (const shard of listDir(this.path('entries'))) yield* listDir(this.path('entries', shard));
+  }
+
+  /** When an entry was used last, in epoch milliseconds; 0 if it is not there. */
+  lastUsed(id: string): number {
+    return lstatSync(join(this.entryDir(id), 'entry.json'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   }
 
   /** Every entry, whole or not, one at a time: nothing is held in memory. */

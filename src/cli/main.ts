@@ -1,15 +1,20 @@
 import { constants, setPriority } from 'node:os';
 import { PkgCacheError } from '../errors.ts';
-import { runBackground } from '../fleet/background.ts';
+import { attend, isDue } from '../fleet/attend.ts';
+import { doJobs, isInstalling, runBackground, type BackgroundOptions } from '../fleet/background.ts';
+import { considerate } from '../fleet/pace.ts';
 import { addCommand } from './command.ts';
 import { clean } from './commands/clean.ts';
 import { config } from './commands/config.ts';
+import { daemon } from './commands/daemon.ts';
 import { flush } from './commands/flush.ts';
 import { logs } from './commands/logs.ts';
 import { remove } from './commands/remove.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { bareStatus, status } from './commands/status.ts';
+import { sync } from './commands/sync.ts';
 import { warm } from './commands/warm.ts';
+import type { FleetWorld } from './fleet-world.ts';
 import { endQuietlyWithReader } from './terminal.ts';
 import { openWorld } from './world.ts';
 
@@ -43,6 +48,8 @@ async function command(args: readonly string[]): Promise<number> {
   addCommand(parser, config, ended);
   addCommand(parser, flush, ended);
   addCommand(parser, warm, ended);
+  addCommand(parser, daemon, ended);
+  addCommand(parser, sync, ended);
   addCommand(parser, snapshot, ended);
   await parser
     .demandCommand()
@@ -62,7 +69,19 @@ async function command(args: readonly string[]): Promise<number> {
 
 async function background(): Promise<number> {
   setPriority(constants.priority.PRIORITY_LOW);
-  const { background: options } = openWorld();
-  await runBackground(options);
+  const { background: options, fleet } = openWorld();
+  await runBackground(options, () => attendIfDue(options, fleet));
   return 0;
+}
+
+/** A worker that is thrown away after its first install needs nothing of the fleet: the first interval begins with that. */
+async function attendIfDue(options: BackgroundOptions, world: FleetWorld | undefined): Promise<void> {
+  if (!world || world.state.begin() || !isDue(world.settings, world.state)) return;
+  const pace = considerate({ isBusy: () => isInstalling(options), tend: () => void doJobs(options), signal: new AbortController().signal });
+  const { fleet, close } = await world.open(pace);
+  try {
+    await attend(fleet);
+  } finally {
+    close();
+  }
 }

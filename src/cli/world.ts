@@ -1,28 +1,18 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { LocalCache, assertTrustworthy } from '../cache/local.ts';
-import { hasRoomFor } from '../cache/room.ts';
 import { configFiles, processEnv, readSettings, type Env, type Settings } from '../config.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { BackgroundOptions } from '../fleet/background.ts';
-import type { Fleet, FleetSettings } from '../fleet/fleet.ts';
-import { groupOf } from '../fleet/group.ts';
 import type { Pace } from '../fleet/pace.ts';
-import { FleetState } from '../fleet/state.ts';
 import { Spool } from '../fleet/spool.ts';
 import { openLog } from '../log.ts';
 import { keepHouse } from './housekeeping.ts';
 import { collect as collectNpm, type CollectDetails as NpmDetails } from '../npm/collect.ts';
-import { remakePackage } from '../npm/remake.ts';
 import { prepareTree, type PrepareDetails } from '../npm/prepared.ts';
 import { collect as collectPip } from '../pip/collect/collect.ts';
 import type { CollectDetails as PipDetails } from '../pip/collect/job.ts';
 import type { Store } from '../store/store.ts';
-
-/** What the commands on the fleet work on, until `close`. */
-export interface FleetWorld {
-  readonly fleet: Fleet;
-  readonly close: () => void;
-}
+import { FleetWorld, type OpenFleet } from './fleet-world.ts';
 
 /** What the commands work on. */
 export interface World {
@@ -32,12 +22,9 @@ export interface World {
   readonly cache: LocalCache;
   readonly spool: Spool;
   readonly background: BackgroundOptions;
-  /** Opens the store for work that concerns the whole fleet. Throws CONFIG without a store. */
-  openFleet(pace: Pace): Promise<FleetWorld>;
+  /** Undefined without a store. */
+  readonly fleet: FleetWorld | undefined;
 }
-
-const DAY = 86_400_000;
-const FLEET_DEFAULTS: FleetSettings = { syncEvery: 600_000, syncWindow: 7 * DAY, snapshotEvery: DAY, snapshotLimit: 5e9, storeWindow: 0 };
 
 /** Opens the configured cache. `afresh`: a store that failed a moment ago is tried all the same. Throws CONFIG, CACHE_UNUSABLE. */
 export function openWorld({ afresh = false } = {}): World {
@@ -62,29 +49,15 @@ export function openWorld({ afresh = false } = {}): World {
     pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate),
     npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate),
   };
-  return {
-    env,
-    settings,
-    cacheDir,
-    cache,
-    spool,
-    openFleet: async (pace) => {
-      if (store === undefined) throw new PkgCacheError('CONFIG', 'no store is configured', { hint: 'set PKG_CACHE_STORE, or run install.sh --store' });
-      const opened = await openStore(store);
-      const fleet: Fleet = {
-        cache,
-        store: opened,
-        group: groupOf(undefined),
-        settings: FLEET_DEFAULTS,
-        state: new FleetState(cache, store),
-        makers: { npm: remakePackage },
-        allowed: () => true,
-        hasRoom: (bytes) => hasRoomFor(cache.root, bytes),
-        pace,
-        log,
-      };
-      return { fleet, close: () => opened.close() };
-    },
-    background: { cache, spool, housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: store === undefined ? undefined : () => openStore(store), collectors, assemblers, log },
-  };
+  const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), log });
+  const openUploads = store === undefined ? undefined : (): Promise<Store> => openStore(store);
+  const background: BackgroundOptions = { cache, spool, housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: openUploads, collectors, assemblers, log, ...fleet?.uploads(afresh) };
+  return { env, settings, cacheDir, cache, spool, background, fleet };
+}
+
+/** As `openWorld`, for a command on the fleet. Throws CONFIG without a store, too. */
+export async function openFleet(pace: Pace): Promise<OpenFleet> {
+  const { fleet } = openWorld({ afresh: true });
+  if (!fleet) throw new PkgCacheError('CONFIG', 'no store is configured', { hint: 'set PKG_CACHE_STORE, or run install.sh --store' });
+  return await fleet.open(pace);
 }

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { tryClaim } from '../cache/claim.ts';
+import { isClaimed, tryClaim } from '../cache/claim.ts';
 import { describe, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import { ReadyCopies } from '../cache/ready.ts';
 import type { Ownership } from '../cache/shelf.ts';
+import { listDir } from '../cache/sweep.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
@@ -31,6 +32,11 @@ export interface BackgroundOptions {
   readonly log: Log;
   /** Is called when the spool is empty: old logs go, and what the cache should not keep. */
   readonly housekeeping?: () => void;
+  /** Why nothing is to be written to the store for now; undefined: it may be tried. */
+  readonly whyNotWritten?: () => string | undefined;
+  readonly wasDenied?: () => void;
+  /** Tells other workers what has been stored. Throws STORE_*. */
+  readonly announce?: (store: Store, entries: readonly LocalEntry[]) => Promise<void>;
 }
 
 /** What a run left undone. */
@@ -43,26 +49,37 @@ export interface Remainder {
   readonly problem: string | undefined;
 }
 
+/** Does some work as the one background process of a cache; false if there is another one. */
+export async function aloneIn(cache: LocalCache, work: () => Promise<void>): Promise<boolean> {
+  const claim = tryClaim(claimOfBackground(cache));
+  if (!claim) return false;
+  const heartbeat = setInterval(() => claim.refresh(), 20_000);
+  try {
+    await work();
+    return true;
+  } finally {
+    clearInterval(heartbeat);
+    claim.release();
+  }
+}
+
 /**
  * Empties the spool: snapshots, then uploads, then ready copies, until nothing can be done any more. One process per cache does it; for the
- * others this returns at once. What is spooled while the claim is held is seen here, because the spool is looked at once more after letting go.
+ * others this returns at once. What is spooled while the claim is held is seen here, because the spool is looked at once more after letting go. `idle` is
+ * what may be done besides, once the spool is empty.
  */
-export async function runBackground(options: BackgroundOptions): Promise<Remainder> {
+export async function runBackground(options: BackgroundOptions, idle: () => Promise<void> = () => Promise.resolve()): Promise<Remainder> {
   const { cache, spool } = options;
   let remainder = remaining(options, undefined);
   for (;;) {
-    const claim = tryClaim(claimOfBackground(cache));
-    if (!claim) return remaining(options, undefined);
-    const heartbeat = setInterval(() => claim.refresh(), 20_000);
-    try {
+    const ran = await aloneIn(cache, async () => {
       cache.sweep();
       spool.sweep();
       remainder = await emptySpool(options);
       options.housekeeping?.();
-    } finally {
-      clearInterval(heartbeat);
-      claim.release();
-    }
+      await idle();
+    });
+    if (!ran) return remaining(options, undefined);
     const left = remaining(options, undefined);
     if (left.waiting === 0 && left.uploads.length <= remainder.uploads.length) return remainder;
   }
@@ -72,25 +89,47 @@ export async function runBackground(options: BackgroundOptions): Promise<Remaind
 const UPLOAD_PAUSE = 60_000;
 
 async function emptySpool(options: BackgroundOptions): Promise<Remainder> {
-  const { spool } = options;
-  let problem: string | undefined;
-  let resume = 0;
+  const work = new SpoolWork(options);
   for (;;) {
-    const before = spool.jobs().length;
-    const done = doJobs(options);
-    if (Date.now() >= resume) {
-      problem = await upload(options);
-      if (problem !== undefined) resume = Date.now() + UPLOAD_PAUSE;
-    }
-    const jobs = spool.jobs();
-    if (jobs.length === 0) return remaining(options, problem);
+    const before = options.spool.jobs().length;
+    const done = await work.round();
+    const jobs = options.spool.jobs();
+    if (jobs.length === 0) return remaining(options, work.problem);
     // Installers that are still at work are waited for.
     if (!done && jobs.length === before) await sleep(100);
   }
 }
 
+/** What is done with a spool, a round at a time. */
+export class SpoolWork {
+  /** Why uploads are left, if the store was tried. */
+  problem: string | undefined;
+  readonly #options: BackgroundOptions;
+  #resume = 0;
+
+  constructor(options: BackgroundOptions) {
+    this.#options = options;
+  }
+
+  /** Does the jobs that can be done now, then uploads; whether there was a job. */
+  async round(): Promise<boolean> {
+    const done = doJobs(this.#options);
+    if (Date.now() >= this.#resume) {
+      this.problem = await upload(this.#options);
+      if (this.problem !== undefined) this.#resume = Date.now() + UPLOAD_PAUSE;
+    }
+    return done;
+  }
+}
+
+/** Whether an install is at work on this machine: one that is watched, or that places files. */
+export function isInstalling({ cache, spool }: Pick<BackgroundOptions, 'cache' | 'spool'>): boolean {
+  const watched = spool.jobs().some((spooled) => spooled.job.kind === 'collect' && !isDue(spooled));
+  return watched || listDir(cache.path('claims')).some((name) => name.startsWith('env-') && isClaimed(cache.path('claims', name)));
+}
+
 /** Does every job that can be done now; whether there was one. */
-function doJobs(options: BackgroundOptions): boolean {
+export function doJobs(options: BackgroundOptions): boolean {
   let done = false;
   for (const spooled of sorted(options.spool.jobs())) {
     if (!isDue(spooled)) continue;
@@ -150,14 +189,22 @@ function prepareJob({ cache }: BackgroundOptions, job: Job & { kind: 'prepare' }
   }
 }
 
-async function upload({ cache, spool, openStore, log }: BackgroundOptions): Promise<string | undefined> {
+async function upload({ cache, spool, openStore, whyNotWritten, wasDenied, announce, log }: BackgroundOptions): Promise<string | undefined> {
   const ids = spool.uploads();
   if (ids.length === 0 || !openStore) return undefined;
+  const denied = whyNotWritten?.();
+  if (denied !== undefined) return denied;
   const store = await openStore();
+  const stored: LocalEntry[] = [];
   try {
-    for (const id of ids) await uploadOne(cache, spool, store, id, log);
+    try {
+      for (const id of ids) stored.push(...(await uploadOne(cache, spool, store, id, log)));
+    } finally {
+      await announce?.(store, stored);
+    }
     return undefined;
   } catch (error) {
+    if (error instanceof PkgCacheError && error.code === 'STORE_DENIED') wasDenied?.();
     log(`upload: ${messageOf(error)}`, { level: 'error' });
     return messageOf(error);
   } finally {
@@ -165,15 +212,17 @@ async function upload({ cache, spool, openStore, log }: BackgroundOptions): Prom
   }
 }
 
-/** Throws only what concerns the store as a whole. */
-async function uploadOne(cache: LocalCache, spool: Spool, store: Store, id: string, log: Log): Promise<void> {
+/** What is in the store now: the entry, or nothing if it is damaged or gone. Throws only what concerns the store as a whole. */
+async function uploadOne(cache: LocalCache, spool: Spool, store: Store, id: string, log: Log): Promise<LocalEntry[]> {
   const local = cache.byId(id);
+  const stored: LocalEntry[] = [];
   if (local) {
     const began = Date.now();
     try {
       const outcome = await push(cache, store, local);
       const details = { entry: describe(local.entry), seconds: (Date.now() - began) / 1000, bytes: local.entry.size };
       log(`${outcome === 'created' ? 'uploaded' : 'already stored'} ${describe(local.entry)}`, details);
+      stored.push(local);
     } catch (error) {
       if (!(error instanceof PkgCacheError) || error.code !== 'ENTRY_INVALID') throw error;
       log(`not uploaded: ${error.message}`, { level: 'error' });
@@ -181,6 +230,7 @@ async function uploadOne(cache: LocalCache, spool: Spool, store: Store, id: stri
     }
   }
   spool.uploaded(id);
+  return stored;
 }
 
 function remaining({ spool, openStore }: BackgroundOptions, problem: string | undefined): Remainder {

@@ -1,6 +1,7 @@
 import type { EntryKey } from '../cache/entry.ts';
 import type { LocalCache } from '../cache/local.ts';
 import type { Store } from '../store/store.ts';
+import type { Known } from './known.ts';
 import type { Makers } from './makers.ts';
 import type { Pace } from './pace.ts';
 import type { FleetState } from './state.ts';
@@ -13,11 +14,12 @@ export interface Fleet {
   readonly group: string;
   readonly settings: FleetSettings;
   readonly state: FleetState;
+  readonly known: Known;
   readonly makers: Makers;
   /** Whether an entry may be shared, either way. */
   readonly allowed: (key: EntryKey) => boolean;
-  /** Whether the disk has room for so many bytes more, after something was evicted perhaps. */
-  readonly hasRoom: (bytes: number) => boolean;
+  /** Whether the disk has room for an entry of so many bytes that was used last at a time (epoch milliseconds); for it, older ones are evicted. */
+  readonly hasRoom: (bytes: number, used: number) => boolean;
   readonly pace: Pace;
   /** One line for the log of background work. */
   readonly log: (message: string) => void;

@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs';
 import { isClaimed } from '../cache/claim.ts';
 import type { LocalCache } from '../cache/local.ts';
+import { sha256 } from '../hash.ts';
 
 /** Held by the one background process of a cache. */
 export function claimOfBackground(cache: LocalCache): string {
@@ -9,6 +11,18 @@ export function claimOfBackground(cache: LocalCache): string {
 /** Whether a background process is at work on this cache. */
 export function isAtWork(cache: LocalCache): boolean {
   return isClaimed(claimOfBackground(cache));
+}
+
+/** Where a worker keeps what it remembers of its part in the fleet, for one location of a store. */
+export function fleetStateFile(cache: LocalCache, location: string): string {
+  return cache.path('state', `fleet-${sha256(location).slice(0, 16)}.json`);
+}
+
+/** Whether it may be time for the fleet, as far as a glance tells: nothing was noted for `every` milliseconds. */
+export function mayBeDue(cache: LocalCache, location: string, every: number): boolean {
+  if (every === 0) return false;
+  const noted = statSync(fleetStateFile(cache, location), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return Math.abs(Date.now() - noted) > every;
 }
 
 /** Starts the background process unless one is at work already; it outlives us and holds none of our streams. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LocalCache } from '../cache/local.ts';
-import { sha256 } from '../hash.ts';
+import { fleetStateFile } from './start.ts';
 
 /** What this worker remembers of its part in the fleet. Times are epoch milliseconds by our own clock. */
 export interface FleetFacts {
@@ -13,6 +13,8 @@ export interface FleetFacts {
   readonly behind?: number;
   /** Why the last sync did not come to its end, if it did not. */
   readonly problem?: string | undefined;
+  /** A name of this worker, made by chance. */
+  readonly worker?: string;
   /** When it was tried last, whatever came of it. */
   readonly triedAt?: number;
   /** The last record of the journal that was read. */
@@ -35,7 +37,7 @@ export class FleetState {
   readonly #path: string;
 
   constructor(cache: LocalCache, location: string) {
-    this.#path = cache.path('state', `fleet-${sha256(location).slice(0, 16)}.json`);
+    this.#path = fleetStateFile(cache, location);
   }
 
   read(): FleetFacts {
@@ -45,6 +47,13 @@ export class FleetState {
     } catch {
       return {};
     }
+  }
+
+  /** Notes that the first interval begins now; whether it did. */
+  begin(): boolean {
+    if (this.read().triedAt !== undefined) return false;
+    this.update({ triedAt: Date.now() });
+    return true;
   }
 
   /** Changes some facts. That they cannot be written is no error: then work is done twice. */

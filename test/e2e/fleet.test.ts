@@ -1,5 +1,7 @@
+import { delimiter } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { offline, served } from './support/offline.ts';
+import { offline, served, until } from './support/offline.ts';
+import { start, type Started } from './support/started.ts';
 import { startWorld, type World } from './support/world.ts';
 import type { Worker } from './support/worker.ts';
 
@@ -13,6 +15,7 @@ beforeAll(async () => {
   world.wheel({ name: 'alpha', version: '1.0', requiresDist: ['beta>=1'], consoleScripts: ['alpha = alpha:main'] });
   world.wheel({ name: 'beta', version: '1.5' });
   world.wheel({ name: 'gamma', version: '3' });
+  for (const name of ['delta', 'epsilon', 'zeta']) world.wheel({ name, version: '1' });
   first = world.worker();
   await first.fill(await world.venv(), SET);
 });
@@ -47,5 +50,48 @@ describe('a worker that starts', () => {
     expect(code).toBe(0);
     expect(served(stdout)).toHaveLength(3);
     expect((await second.cli(['warm'])).stdout).toContain('0 entries, 0.0 MB');
+  });
+});
+
+/** Every second or so. */
+const OFTEN = { PKG_CACHE_SYNC_INTERVAL: '0.02' };
+
+function daemon(worker: Worker): Started {
+  return start('pkg-cache', ['daemon'], { ...worker.env, PATH: [worker.shims, worker.env['PATH']].join(delimiter) });
+}
+
+describe('a worker that lives', () => {
+  it('gets by hand what others have stored, and stores what was cached without a store', async () => {
+    const alone = world.worker({ PKG_CACHE_STORE: undefined });
+    await alone.fill(await world.venv(), ['delta==1']);
+    const synced = await alone.cli(['sync', '--once'], { env: { PKG_CACHE_STORE: world.store } });
+    expect(synced).toMatchObject({ code: 0, stdout: '3 brought down, 1 stored\n', stderr: '' });
+    const other = world.worker();
+    expect((await other.cli(['sync', '--once'])).stdout).toBe('4 brought down, 0 stored\n');
+    expect(await other.cached()).toEqual(['alpha==1.0', 'beta==1.5', 'delta==1', 'gamma==3']);
+    expect((await other.cli(['sync', '--once'])).stdout).toBe('0 brought down, 0 stored\n');
+  });
+
+  it('has beside it a daemon, one per cache, that keeps it in step and ends when told to', async () => {
+    const worker = world.worker(OFTEN);
+    const [one, two] = [daemon(worker), daemon(worker)];
+    await until(async () => (await worker.cached()).length >= 3);
+    await first.fill(await world.venv(), ['epsilon==1']);
+    await until(async () => (await worker.cached()).includes('epsilon==1'));
+    const { stdout } = await offline(world, async () => await worker.pip(await world.venv(), ['install', 'epsilon==1']));
+    expect(served(stdout)).toEqual(['epsilon==1']);
+    one.kill('SIGTERM');
+    two.kill('SIGTERM');
+    expect([await one.ended, await two.ended]).toMatchObject([{ code: 0, stdout: '', stderr: '' }, { code: 0, stdout: '', stderr: '' }]);
+  });
+
+  it('without a daemon is brought in step after an install, once an interval has passed', async () => {
+    const worker = world.worker(OFTEN);
+    await worker.pip(await world.venv(), ['install', 'zeta==1']);
+    await until(() => worker.log().some((line) => line.includes('uploaded zeta')));
+    expect(await worker.cached()).toEqual(['zeta==1']);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await worker.pip(await world.venv(), ['install', 'zeta==1']);
+    await until(async () => (await worker.cached()).length >= 4);
   });
 });

@@ -2,6 +2,7 @@ import { LAYOUT, type EntryKey } from '../../src/cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../../src/cache/local.ts';
 import { PkgCacheError } from '../../src/errors.ts';
 import type { Fleet, FleetSettings } from '../../src/fleet/fleet.ts';
+import { Known } from '../../src/fleet/known.ts';
 import type { Makers } from '../../src/fleet/makers.ts';
 import { AT_ONCE } from '../../src/fleet/pace.ts';
 import { FleetState } from '../../src/fleet/state.ts';
@@ -39,6 +40,7 @@ export function worker(store: Store, over: Partial<Fleet> = {}): Worker {
     group: 'test-group',
     settings: SETTINGS,
     state: new FleetState(cache, 'test'),
+    known: new Known(cache, 'test'),
     makers: MAKERS,
     allowed: () => true,
     hasRoom: () => true,

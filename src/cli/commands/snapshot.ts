@@ -3,7 +3,7 @@ import { buildSnapshot } from '../../fleet/snapshot/build.ts';
 import { periodName } from '../../fleet/snapshot/format.ts';
 import type { Command } from '../command.ts';
 import { megabytes } from '../progress.ts';
-import { openWorld } from '../world.ts';
+import { openFleet } from '../world.ts';
 
 export const snapshot: Command<{ now: boolean }> = {
   command: 'snapshot',
@@ -14,10 +14,11 @@ export const snapshot: Command<{ now: boolean }> = {
       .demandOption('now', 'Snapshots are made by the background process; --now makes one at once')
       .example('$0 snapshot --now', 'before many workers are started; exit 1 if it could not be stored'),
   run: async () => {
-    const { fleet, close } = await openWorld({ afresh: true }).openFleet(AT_ONCE);
+    const { fleet, close } = await openFleet(AT_ONCE);
     try {
-      const period = periodName(await fleet.store.now());
-      const built = await buildSnapshot({ ...fleet, period, limit: fleet.settings.snapshotLimit, journal: fleet.state.read().journal });
+      const now = await fleet.store.now();
+      const period = periodName(now);
+      const built = await buildSnapshot({ ...fleet, period, limit: fleet.settings.snapshotLimit, journal: fleet.state.read().journal, ahead: now - Date.now() });
       if (built.outcome === 'live') console.log(`snapshot ${period} of ${fleet.group}: ${built.count} entries, ${megabytes(built.bytes)}`);
       else console.error(built.outcome === 'empty' ? 'pkg-cache: nothing is cached that could be packed' : `pkg-cache: another snapshot of ${period} was there first`);
       return built.outcome === 'live' ? 0 : 1;

@@ -3,7 +3,7 @@ import { AT_ONCE } from '../../fleet/pace.ts';
 import { warm as warmUp, type Warmed } from '../../fleet/snapshot/warm.ts';
 import type { Command } from '../command.ts';
 import { megabytes, showProgress } from '../progress.ts';
-import { openWorld } from '../world.ts';
+import { openFleet } from '../world.ts';
 
 export const warm: Command<{ strict: boolean }> = {
   command: 'warm',
@@ -17,7 +17,7 @@ export const warm: Command<{ strict: boolean }> = {
     const progress = showProgress('warming up');
     let bytes = 0;
     try {
-      const { fleet, close } = await openWorld({ afresh: true }).openFleet(AT_ONCE);
+      const { fleet, close } = await openFleet(AT_ONCE);
       try {
         const warmed = await warmUp(fleet, (now) => {
           bytes = now.bytes;

@@ -7,11 +7,13 @@ import { archiveIn, describe, isDamage, type LocalCache, type LocalEntry } from 
 import { PkgCacheError, systemCode } from '../../errors.ts';
 import { sha256, sha512 } from '../../hash.ts';
 import type { Store } from '../../store/store.ts';
+import type { Known } from '../known.ts';
 import type { Pace } from '../pace.ts';
 import { encodeIndex, encodeSnapshotPointer, snapshotKeys, type Member } from './format.ts';
 
 export interface BuildRequest {
   readonly cache: LocalCache;
+  readonly known: Known;
   readonly store: Store;
   readonly group: string;
   readonly period: string;
@@ -21,6 +23,8 @@ export interface BuildRequest {
   readonly allowed: (key: EntryKey) => boolean;
   /** The last record of the journal that was read here. */
   readonly journal: string | undefined;
+  /** How far the store's clock is ahead of ours, in milliseconds. */
+  readonly ahead: number;
   readonly pace: Pace;
   readonly log: (message: string) => void;
 }
@@ -78,7 +82,7 @@ class Packing {
   }
 
   async *pieces(): AsyncGenerator<Buffer> {
-    const { cache, pace, log, limit } = this.#request;
+    const { cache, known, pace, log, limit, ahead } = this.#request;
     for (const id of this.#ids) {
       await pace.between();
       const local = cache.byId(id);
@@ -86,11 +90,11 @@ class Packing {
       const at = this.bytes;
       try {
         for (const piece of archiveOf(cache, local)) {
-          await pace.spend(piece.length);
           this.bytes += piece.length;
           yield piece;
         }
-        this.members.push({ at, size: this.bytes - at, entry: local.entry });
+        const mentioned = known.mentionedAt(id);
+        this.members.push({ at, size: this.bytes - at, used: Math.round(cache.lastUsed(id) + ahead), ...(mentioned === undefined ? {} : { mentioned }), entry: local.entry });
       } catch (error) {
         if (!isDamage(error)) throw asOurs(error);
         log(`not in the snapshot: ${describe(local.entry)}: ${error instanceof Error ? error.message : String(error)}`);

@@ -1,6 +1,6 @@
-import { buffer } from 'node:stream/consumers';
 import { PkgCacheError } from '../../errors.ts';
 import type { Listed, Store } from '../../store/store.ts';
+import { readSmall } from '../small.ts';
 import { MAX_PACKED_INDEX, decodeIndex, decodeSnapshotPointer, snapshotsOf, type SnapshotIndex, type SnapshotPointer } from './format.ts';
 
 /** A snapshot that can be read. */
@@ -54,15 +54,6 @@ export async function readIndex(store: Store, { pointer }: Found, report: (probl
     if (!bytes) throw new PkgCacheError('ARCHIVE_INVALID', 'the snapshot is of no use: its index is gone');
     return decodeIndex(bytes, pointer);
   }, report);
-}
-
-/** An object of at most `limit` bytes. */
-export async function readSmall(store: Store, key: string, limit: number): Promise<Buffer | undefined> {
-  const object = await store.get(key);
-  if (!object) return undefined;
-  if (object.size <= limit) return await buffer(object.body);
-  object.body.destroy();
-  throw new PkgCacheError('ARCHIVE_INVALID', `${key} is too large for what it should be`);
 }
 
 /** What is wrong with one object is no reason to give up. */

@@ -37,6 +37,10 @@ export interface SnapshotIndex {
 export interface Member {
   readonly at: number;
   readonly size: number;
+  /** When its builder used it last, in epoch milliseconds by the store's clock. */
+  readonly used: number;
+  /** When it was mentioned in the journal; not there: it is not known to be in the store on its own. */
+  readonly mentioned?: number;
   readonly entry: Entry;
 }
 
@@ -108,8 +112,8 @@ function unpacked(bytes: Buffer): SnapshotIndex | null | undefined {
 }
 
 function isMember(value: unknown): value is Member {
-  const { at, size, entry } = (value ?? {}) as Partial<Member>;
-  if (!isSize(at) || !isSize(size) || entry?.layout !== LAYOUT || !isEntryKey(entry.key)) return false;
+  const { at, size, used, mentioned = 0, entry } = (value ?? {}) as Partial<Member>;
+  if (!isSize(at) || !isSize(size) || !isSize(used) || !isSize(mentioned) || entry?.layout !== LAYOUT || !isEntryKey(entry.key)) return false;
   const { sha512, filename, sha256: hash } = entry.archive ?? {};
   const archive = typeof filename === 'string' && typeof hash === 'string' && (sha512 === undefined || /^[0-9a-f]{128}$/.test(sha512));
   return archive && typeof entry.version === 'string' && isHash(entry.files) && isSize(entry.size) && isSize(entry.count);

@@ -1,4 +1,5 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ArchiveSource } from '../../archive/source.ts';
 import { unpackEntry } from '../../archive/unpack.ts';
@@ -19,9 +20,11 @@ export interface UnpackRequest {
   readonly makers: Makers;
   /** Whether an entry may be had from elsewhere. */
   readonly allowed: (key: EntryKey) => boolean;
-  /** Whether the disk has room for so many bytes more, after something was evicted perhaps. */
-  readonly hasRoom: (bytes: number) => boolean;
+  /** Whether the disk has room for an entry of so many bytes that was used last at a time (epoch milliseconds). */
+  readonly hasRoom: (bytes: number, used: number) => boolean;
   readonly pace: Pace;
+  /** How far the store's clock is ahead of ours, in milliseconds. */
+  readonly ahead: number;
   /** What went wrong with a single entry. */
   readonly report: (problem: PkgCacheError) => void;
   readonly progress: (progress: Progress) => void;
@@ -138,19 +141,21 @@ class Unpacking {
   async #member(member: Member, reader: BodyReader): Promise<void> {
     const { cache, pace, progress } = this.#request;
     await pace.between();
-    await pace.spend(member.size);
     // Somebody else may be at it: then it is not for us to do.
     const claim = cache.lookup(member.entry.key) ? undefined : cache.claimEntry(member.entry.key);
     try {
       if (!claim) return await reader.skip(member.size);
-      if (!this.#request.hasRoom(2 * member.entry.size)) {
+      if (!this.#request.hasRoom(2 * member.entry.size, member.used - this.#request.ahead)) {
         this.#full = true;
         return;
       }
       await this.#make(member, reader);
     } finally {
       claim?.release();
-      if (cache.lookup(member.entry.key)) this.#made++;
+      const made = cache.lookup(member.entry.key);
+      if (made) this.#made++;
+      // Not used here yet: what counts is when it was used elsewhere.
+      if (made && claim) cache.touch(made, member.used - this.#request.ahead);
       this.#bytes += member.size;
       progress({ entries: ++this.#done, bytes: this.#bytes, ofEntries: this.#total.entries, ofBytes: this.#total.bytes });
     }
@@ -168,14 +173,14 @@ class Unpacking {
 
   /** All of an archive is taken from the reader before anything can fail that is the entry's fault. */
   async #unpackFile(member: Member, reader: BodyReader): Promise<void> {
-    const staging = this.#request.cache.stage(member.entry.key);
-    const path = join(staging.dir, '..', 'archive.tar');
+    const { cache } = this.#request;
+    mkdirSync(cache.path('staging'), { recursive: true });
+    const path = cache.path('staging', `${entryId(member.entry.key)}.${randomBytes(6).toString('hex')}.tar`);
     try {
       await reader.save(member.size, path);
       this.#tolerant(member, () => this.#unpack(member, { path }));
     } finally {
       rmSync(path, { force: true });
-      staging.discard();
     }
   }
 

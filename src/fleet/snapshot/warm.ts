@@ -1,3 +1,4 @@
+import { entryId } from '../../cache/entry.ts';
 import type { PkgCacheError } from '../../errors.ts';
 import type { Fleet } from '../fleet.ts';
 import { listSnapshots, newestSnapshots, readIndex } from './find.ts';
@@ -16,14 +17,17 @@ export interface Warmed {
  * more. Throws STORE_* when the store fails, and what `pace` throws; what has arrived stays.
  */
 export async function warm(fleet: Fleet, progress: (progress: Progress) => void): Promise<Warmed> {
-  const { store, group, state } = fleet;
+  const { store, group, state, known } = fleet;
   const problems: PkgCacheError[] = [];
   const report = (problem: PkgCacheError): void => void problems.push(problem);
   const listed = await listSnapshots(store, group);
   for await (const found of newestSnapshots(store, listed, report)) {
     const index = await readIndex(store, found, report);
     if (!index) continue;
-    const unpacked = await unpackSnapshot({ ...fleet, report, progress }, index);
+    const ahead = (await store.now()) - Date.now();
+    const unpacked = await unpackSnapshot({ ...fleet, ahead, report, progress }, index);
+    for (const { entry, mentioned } of index.members) if (mentioned !== undefined) known.mention(entryId(entry.key), mentioned);
+    known.save(Date.now() + ahead);
     const useless = unpacked.made + unpacked.present === 0 && unpacked.failed > 0 && !unpacked.full;
     if (useless) continue;
     const before = state.read().journal;

@@ -15,7 +15,7 @@ import { directoryStore, fill, keyOf, makeOriginal, names, originalKeyOf, worker
 const PERIOD = periodName(Date.UTC(2026, 0, 1));
 
 function build({ fleet }: Worker, over: Partial<BuildRequest> = {}): Promise<Built> {
-  return buildSnapshot({ ...fleet, period: PERIOD, limit: 1e9, journal: undefined, ...over });
+  return buildSnapshot({ ...fleet, period: PERIOD, limit: 1e9, journal: undefined, ahead: 0, ...over });
 }
 
 async function warmed(store: Store, at = worker(store)): Promise<{ at: Worker; result: Warmed; steps: Progress[] }> {

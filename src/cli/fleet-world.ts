@@ -1,0 +1,97 @@
+import type { LocalCache, LocalEntry } from '../cache/local.ts';
+import { entryId } from '../cache/entry.ts';
+import { makeRoom } from '../cache/evict.ts';
+import type { BackgroundOptions } from '../fleet/background.ts';
+import type { Fleet, FleetSettings } from '../fleet/fleet.ts';
+import { groupOf } from '../fleet/group.ts';
+import { refOf, writeRecords } from '../fleet/journal.ts';
+import { Known } from '../fleet/known.ts';
+import type { Pace } from '../fleet/pace.ts';
+import { FleetState } from '../fleet/state.ts';
+import { mayWrite } from '../fleet/sync.ts';
+import { remakePackage } from '../npm/remake.ts';
+import type { Settings } from '../settings.ts';
+import type { Store } from '../store/store.ts';
+import { throttled } from '../store/throttle.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+export interface FleetParts {
+  readonly cache: LocalCache;
+  /** Where the store is, and what opens it. */
+  readonly location: string;
+  readonly openStore: () => Promise<Store>;
+  readonly settings: Settings;
+  /** Whether an entry still has to go to the store. */
+  readonly isPending: (id: string) => boolean;
+  readonly log: (message: string) => void;
+}
+
+/** What the commands on the fleet work on, until `close`. */
+export interface OpenFleet {
+  readonly fleet: Fleet;
+  readonly close: () => void;
+}
+
+/** This worker as one of a fleet. */
+export class FleetWorld {
+  readonly state: FleetState;
+  readonly settings: FleetSettings;
+  readonly #parts: FleetParts;
+  readonly #known: Known;
+
+  constructor(parts: FleetParts) {
+    const { syncInterval, syncDays, snapshotInterval, snapshotSize, storeDays } = parts.settings;
+    this.#parts = parts;
+    this.state = new FleetState(parts.cache, parts.location);
+    this.#known = new Known(parts.cache, parts.location);
+    this.settings = { syncEvery: syncInterval * MINUTE, syncWindow: syncDays * DAY, snapshotEvery: snapshotInterval * HOUR, snapshotLimit: snapshotSize, storeWindow: storeDays * DAY };
+  }
+
+  /** Opens the store. Throws CONFIG. */
+  async open(pace: Pace): Promise<OpenFleet> {
+    const { cache, openStore, settings, isPending, log } = this.#parts;
+    const floor = { minFree: settings.minFree, maxUsed: settings.maxUsed };
+    const opened = await openStore();
+    const store = settings.syncBandwidth === 0 ? opened : throttled(opened, settings.syncBandwidth);
+    const { state } = this;
+    const fleet: Fleet = {
+      cache,
+      store,
+      group: this.#group,
+      settings: this.settings,
+      state,
+      known: this.#known,
+      makers: { npm: remakePackage },
+      allowed: () => true,
+      hasRoom: (bytes, used) => makeRoom(cache, bytes, { floor, isNeeded: isPending, usedSince: used }),
+      pace,
+      log,
+    };
+    return { fleet, close: () => opened.close() };
+  }
+
+  /** What uploads have to do with the fleet. `afresh`: whoever was denied to write tries again. */
+  uploads(afresh: boolean): Pick<BackgroundOptions, 'whyNotWritten' | 'wasDenied' | 'announce'> {
+    const { state } = this;
+    return {
+      whyNotWritten: () => (afresh || mayWrite({ state }) ? undefined : 'these credentials may not write to the store'),
+      wasDenied: () => state.update({ deniedAt: Date.now() }),
+      announce: (store, entries) => this.#announce(store, entries),
+    };
+  }
+
+  async #announce(store: Store, entries: readonly LocalEntry[]): Promise<void> {
+    if (entries.length === 0) return;
+    const time = await store.now();
+    await writeRecords(store, this.#group, entries.map(refOf), time);
+    for (const { entry } of entries) this.#known.mention(entryId(entry.key), time);
+    this.#known.save(time);
+  }
+
+  get #group(): string {
+    return groupOf(this.#parts.settings.fleetGroup);
+  }
+}

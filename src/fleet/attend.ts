@@ -1,0 +1,42 @@
+import { PkgCacheError } from '../errors.ts';
+import type { Fleet, FleetSettings } from './fleet.ts';
+import { takePart } from './snapshot/election.ts';
+import { warm } from './snapshot/warm.ts';
+import type { FleetState } from './state.ts';
+import { sync } from './sync.ts';
+
+/** Runs of sync are so far from the interval at most, as a part of it: workers that started together soon do not ask together. */
+const JITTER = 0.2;
+
+/** Whether it is time for the next sync. `chance` is between 0 and 1. */
+export function isDue({ syncEvery }: Pick<FleetSettings, 'syncEvery'>, state: FleetState, chance = Math.random()): boolean {
+  if (syncEvery === 0) return false;
+  const { triedAt } = state.read();
+  // A time from the future is that of a clock that was wrong.
+  return triedAt === undefined || Math.abs(Date.now() - triedAt) > syncEvery * (1 - JITTER / 2 + JITTER * chance);
+}
+
+/**
+ * Does what a worker does for the fleet now and then: syncs, and makes the snapshot if that falls to it. One that has never been warm begins with
+ * the snapshot. What goes wrong is logged; what `pace` throws is thrown.
+ */
+export async function attend(fleet: Fleet): Promise<void> {
+  const { state, log } = fleet;
+  state.update({ triedAt: Date.now() });
+  try {
+    const { warmedAt, journal } = state.read();
+    if (warmedAt === undefined && journal === undefined) await warmQuietly(fleet);
+    const { down, up, behind } = await sync(fleet);
+    if (down + up + behind > 0) log(`sync: ${down} brought down, ${up} stored, ${behind} left out`);
+    await takePart(fleet);
+  } catch (error) {
+    if (!(error instanceof PkgCacheError)) throw error;
+    log(`sync: ${error.message}`);
+  }
+}
+
+async function warmQuietly(fleet: Fleet): Promise<void> {
+  const { period, unpacked, problems } = await warm(fleet, () => undefined);
+  for (const problem of problems) fleet.log(`warm: ${problem.message}`);
+  if (unpacked) fleet.log(`warm: snapshot ${period}: ${unpacked.made} entries, ${unpacked.failed} left out`);
+}

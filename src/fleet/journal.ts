@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto';
+import { LAYOUT, type EntryKey } from '../cache/entry.ts';
+import type { LocalEntry } from '../cache/local.ts';
+import { PkgCacheError } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+import { isEntryKey, isSize } from './objects.ts';
+import { seal, unseal } from './seal.ts';
+import { readSmall } from './small.ts';
+
+/**
+ * The journal of a group: who has put an entry into the store, or used one that had not been used for a day, writes that down.
+ *
+ *     v1/journal/<group>/<time>-<random>   a record: what is in the store, and was in use at that time
+ *
+ * Times are the store's own, so that workers need not agree on one. Records are created once. Who has read all up to some key asks for what
+ * is behind it; that costs what is new. A record that is lost, or comes too late to be seen, delays entries: whoever uses one writes again.
+ */
+export interface Ref {
+  readonly key: EntryKey;
+  /** Bytes that its files have. */
+  readonly size: number;
+  /** Of an entry that is made of an archive as its registry has it: hex SHA-512 of that, and what another worker has found out about it. */
+  readonly original?: { readonly sha512: string; readonly meta: unknown };
+}
+
+/** What a record says. */
+export interface Record {
+  readonly key: string;
+  /** Epoch milliseconds, by the store's clock. */
+  readonly time: number;
+  readonly refs: readonly Ref[];
+}
+
+/** The most refs in a record that is written, and in one that is read. */
+const MOST_WRITTEN = 500;
+const MOST_READ = 1_000_000;
+
+/** The largest record that is read, in bytes. */
+const MAX_RECORD = 64 << 20;
+
+/** Records may become visible out of order; those of so long before the newest one are looked at again, in milliseconds. */
+export const OVERLAP = 600_000;
+
+/** How far a record's time may be ahead of the store's. */
+const AHEAD = 3_600_000;
+
+export function journalOf(group: string): string {
+  return `v${LAYOUT}/journal/${group}/`;
+}
+
+/** The key of a record: `20261122T000000123Z-<random>`. */
+export function recordKey(group: string, time: number, name = randomBytes(8).toString('hex')): string {
+  return `${journalOf(group)}${timeName(time)}-${name}`;
+}
+
+/** Epoch milliseconds in a record's key; NaN for whatever else lies there. */
+export function recordTime(key: string): number {
+  const [, ...parts] = /\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\d{3})Z-[^/]+$/.exec(key) ?? [];
+  const [year, month, day, hour, minute, second, ms] = parts;
+  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`);
+}
+
+function timeName(time: number): string {
+  return new Date(time).toISOString().replace(/[-:.]/g, '');
+}
+
+/** What others have to know to get an entry. */
+export function refOf({ entry: { key, size, archive, meta } }: LocalEntry): Ref {
+  return archive.sha512 === undefined ? { key, size } : { key, size, original: { sha512: archive.sha512, meta } };
+}
+
+/** Writes down that these are in the store, and in use. Throws STORE_*. */
+export async function writeRecords(store: Store, group: string, refs: readonly Ref[], time: number): Promise<void> {
+  for (let at = 0; at < refs.length; at += MOST_WRITTEN) {
+    await store.create(recordKey(group, time), encodeRecord(refs.slice(at, at + MOST_WRITTEN)));
+  }
+}
+
+export function encodeRecord(refs: readonly Ref[]): Buffer {
+  return seal({ layout: LAYOUT, refs });
+}
+
+/** The refs of a record. Throws ARCHIVE_INVALID for whatever is none. */
+export function decodeRecord(bytes: Buffer): Ref[] {
+  const { layout, refs } = (unseal(bytes) ?? {}) as { layout?: unknown; refs?: unknown };
+  if (layout !== LAYOUT || !Array.isArray(refs) || refs.length > MOST_READ) throw new PkgCacheError('ARCHIVE_INVALID', 'a record of the journal is damaged');
+  return refs.filter(isRef);
+}
+
+function isRef(value: unknown): value is Ref {
+  const { key, size, original } = (value ?? {}) as Partial<Ref>;
+  if (!isEntryKey(key) || !isSize(size)) return false;
+  return original === undefined || (typeof original?.sha512 === 'string' && /^[0-9a-f]{128}$/.test(original.sha512));
+}
+
+/** How far somebody has read: the last key, and the keys shortly before it. */
+export interface Position {
+  readonly journal: string | undefined;
+  readonly recent: readonly string[];
+}
+
+export interface Reading {
+  readonly store: Store;
+  readonly group: string;
+  /** Where to begin when nothing was read yet: epoch milliseconds by the store's clock. */
+  readonly since: () => Promise<number>;
+  readonly report: (problem: PkgCacheError) => void;
+}
+
+/** How many records are asked for at once. */
+const AT_ONCE = 16;
+
+/**
+ * Reads what is new, a page of records at a time, each with the position behind it. A record that is damaged or gone counts as read.
+ * Throws STORE_*.
+ */
+export async function* readJournal({ store, group, since, report }: Reading, from: Position): AsyncGenerator<{ records: Record[]; position: Position }> {
+  const prefix = journalOf(group);
+  let position = from;
+  let after: string | undefined = prefix + timeName(from.journal === undefined ? await since() : recordTime(from.journal) - OVERLAP);
+  while (after !== undefined) {
+    const page = await store.list(prefix, { after });
+    // A clock that was ahead must not hide what comes before its time.
+    const latest = (await store.now()) + AHEAD;
+    const seen = new Set(position.recent);
+    const fresh = page.objects.map(({ key }) => key).filter((key) => !seen.has(key) && recordTime(key) < latest);
+    const records = await readRecords(store, fresh, report);
+    position = advanced(position, fresh);
+    yield { records, position };
+    after = page.next;
+  }
+}
+
+function advanced({ journal, recent }: Position, fresh: readonly string[]): Position {
+  const all = [...recent, ...fresh];
+  const newest = all.reduce<string | undefined>((last, key) => (last === undefined || key > last ? key : last), journal);
+  return { journal: newest, recent: newest === undefined ? [] : all.filter((key) => recordTime(key) >= recordTime(newest) - OVERLAP) };
+}
+
+/** Records by their keys, in that order. */
+export async function readRecords(store: Store, keys: readonly string[], report: (problem: PkgCacheError) => void): Promise<Record[]> {
+  const records: Record[] = [];
+  for (let at = 0; at < keys.length; at += AT_ONCE) {
+    const found = await Promise.all(keys.slice(at, at + AT_ONCE).map((key) => readRecord(store, key, report)));
+    records.push(...found.filter((record) => record !== undefined));
+  }
+  return records;
+}
+
+async function readRecord(store: Store, key: string, report: (problem: PkgCacheError) => void): Promise<Record | undefined> {
+  try {
+    const bytes = await readSmall(store, key, MAX_RECORD);
+    return bytes && { key, time: recordTime(key), refs: decodeRecord(bytes) };
+  } catch (error) {
+    if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
+    report(error);
+    return undefined;
+  }
+}

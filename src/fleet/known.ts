@@ -1,0 +1,66 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { LocalCache } from '../cache/local.ts';
+import { sha256 } from '../hash.ts';
+
+/** Digits of an id that are kept. */
+const DIGITS = 32;
+
+/** What nobody has mentioned for so long is asked for again, in milliseconds. */
+const FORGET = 30 * 86_400_000;
+
+/**
+ * The entries that a store is known to have, and when somebody last wrote in the journal that they are in use (epoch milliseconds by the
+ * store's clock). One file for each location: a line per entry, with the beginning of its id and the time. Losing it costs requests.
+ */
+export class Known {
+  readonly #path: string;
+  #read: Map<string, number> | undefined;
+  #changed = false;
+
+  constructor(cache: LocalCache, location: string) {
+    this.#path = cache.path('state', `known-${sha256(location).slice(0, 16)}`);
+  }
+
+  get #times(): Map<string, number> {
+    return (this.#read ??= new Map(readLines(this.#path)));
+  }
+
+  /** Undefined if nothing is known of the entry. */
+  mentionedAt(id: string): number | undefined {
+    return this.#times.get(id.slice(0, DIGITS));
+  }
+
+  mention(id: string, time: number): void {
+    const short = id.slice(0, DIGITS);
+    if ((this.#times.get(short) ?? -Infinity) >= time) return;
+    this.#times.set(short, time);
+    this.#changed = true;
+  }
+
+  /** `now` is by the store's clock. That it cannot be written is no error. */
+  save(now: number): void {
+    if (!this.#changed) return;
+    const lines = [...this.#times].filter(([, time]) => now - time < FORGET).map(([id, time]) => `${id} ${Math.round(time)}\n`);
+    const temporary = `${this.#path}.${process.pid}`;
+    try {
+      writeFileSync(temporary, lines.join(''));
+      renameSync(temporary, this.#path);
+      this.#changed = false;
+    } catch {
+      // A full disk, or another user's cache.
+    }
+  }
+}
+
+function readLines(path: string): [string, number][] {
+  let text = '';
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    // Nothing is known yet.
+  }
+  return text.split('\n').flatMap((line): [string, number][] => {
+    const [id = '', time = ''] = line.split(' ');
+    return id.length === DIGITS && /^\d+$/.test(time) ? [[id, Number(time)]] : [];
+  });
+}

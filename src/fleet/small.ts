@@ -1,0 +1,12 @@
+import { buffer } from 'node:stream/consumers';
+import { PkgCacheError } from '../errors.ts';
+import type { Store } from '../store/store.ts';
+
+/** An object of at most `limit` bytes; undefined if there is none. Throws ARCHIVE_INVALID for a larger one, and STORE_*. */
+export async function readSmall(store: Store, key: string, limit: number): Promise<Buffer | undefined> {
+  const object = await store.get(key);
+  if (!object) return undefined;
+  if (object.size <= limit) return await buffer(object.body);
+  object.body.destroy();
+  throw new PkgCacheError('ARCHIVE_INVALID', `${key} is too large for what it should be`);
+}

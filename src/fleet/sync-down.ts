@@ -1,0 +1,77 @@
+import { entryId } from '../cache/entry.ts';
+import { PkgCacheError } from '../errors.ts';
+import type { Fleet } from './fleet.ts';
+import { readJournal, type Record, type Ref } from './journal.ts';
+import { Puller } from './pull.ts';
+
+/** How many entries are asked for before others get their turn. */
+const BATCH = 64;
+
+/** An entry that others have, and when it was mentioned last (epoch milliseconds by the store's clock). */
+interface Wanted {
+  readonly ref: Ref;
+  readonly time: number;
+}
+
+/**
+ * Brings down the entries that the journal has mentioned since the last time, and remembers how far it was read. Where the disk has no room
+ * to spare the rest is left out; an install that wants it still finds it in the store. Throws STORE_*, and what `pace` throws.
+ */
+export async function bringDown(fleet: Fleet): Promise<{ down: number; behind: number }> {
+  const { store, group, state, known, settings, log } = fleet;
+  const facts = state.read();
+  const since = async (): Promise<number> => (await store.now()) - settings.syncWindow;
+  const report = (problem: PkgCacheError): void => log(`sync: ${problem.message}`);
+  const done = { down: 0, behind: 0 };
+  for await (const { records, position } of readJournal({ store, group, since, report }, { journal: facts.journal, recent: facts.recent ?? [] })) {
+    for (const { refs, time } of records) for (const { key } of refs) known.mention(entryId(key), time);
+    const wanted = missing(fleet, records, (await store.now()) - settings.syncWindow);
+    for (let at = 0; at < wanted.length; at += BATCH) {
+      await fleet.pace.between();
+      const batch = wanted.slice(at, at + BATCH).filter(({ ref, time }) => fleet.hasRoom(2 * ref.size, time));
+      const down = await fetchAll(fleet, batch);
+      done.down += down;
+      done.behind += Math.min(BATCH, wanted.length - at) - down;
+    }
+    state.update(position);
+  }
+  return done;
+}
+
+/** What of the records is not here, each once. */
+function missing({ cache, allowed }: Fleet, records: readonly Record[], oldest: number): Wanted[] {
+  const found = new Map<string, Wanted>();
+  for (const { refs, time } of records) {
+    if (time < oldest) continue;
+    for (const ref of refs) {
+      const id = entryId(ref.key);
+      if (found.has(id) || (allowed(ref.key) && !cache.byId(id))) found.set(id, { ref, time: Math.max(time, found.get(id)?.time ?? 0) });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Brings down some entries, and says how many came. */
+async function fetchAll({ cache, store, makers, log }: Fleet, wanted: readonly Wanted[]): Promise<number> {
+  let failure: PkgCacheError | undefined;
+  const puller = new Puller(cache, store, (problem) => {
+    log(`sync: ${problem.message}`);
+    if (problem.code.startsWith('STORE_')) failure ??= problem;
+  });
+  const originals = new Map(wanted.flatMap(({ ref }) => (ref.original ? [[entryId(ref.key), ref.original] as const] : [])));
+  const others = wanted.flatMap(({ ref }) => (ref.original ? [] : [ref.key]));
+  const wantedOriginals = wanted.flatMap(({ ref: { key, original } }) => (original && makers[key.ecosystem] ? [{ key, sha512: original.sha512 }] : []));
+  const make: Parameters<Puller['pullOriginals']>[1] = ({ key }, bytes) => {
+    const maker = makers[key.ecosystem];
+    if (!maker) throw new PkgCacheError('ARCHIVE_INVALID', `nobody here can make an entry of ${key.name}`);
+    return maker(cache, key, originals.get(entryId(key))?.meta, bytes);
+  };
+  const manifests = await puller.manifests(others);
+  const got = [...(await puller.pull([...manifests.keys()])), ...(await puller.pullOriginals(wantedOriginals, make))];
+  // Not used here yet: what counts is when it was used elsewhere.
+  const times = new Map(wanted.map(({ ref, time }) => [entryId(ref.key), time]));
+  const ahead = (await store.now()) - Date.now();
+  for (const [id, local] of got) cache.touch(local, (times.get(id) ?? 0) - ahead);
+  if (failure) throw failure;
+  return got.length;
+}

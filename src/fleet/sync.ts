@@ -1,0 +1,45 @@
+import { PkgCacheError } from '../errors.ts';
+import type { Fleet } from './fleet.ts';
+import { bringDown } from './sync-down.ts';
+import { sendUp } from './sync-up.ts';
+
+/** What a run of sync did. */
+export interface Synced {
+  /** Entries that are here now. */
+  readonly down: number;
+  /** Entries that the store did not have before. */
+  readonly up: number;
+  /** Entries that others have, and for which the disk has no room, or which could not be had. */
+  readonly behind: number;
+  /** Why nothing was sent, if it was not allowed. */
+  readonly denied: string | undefined;
+}
+
+/** How long a worker whose writing was denied does not try again, in milliseconds. */
+const DENIED_MS = 6 * 3_600_000;
+
+/**
+ * Brings down what is new in the store, and sends up what it lacks: what others have comes first, so that it is not offered to the store again. Its
+ * cost is that of what is new. Throws STORE_* when the store fails, and what `pace` throws; the next run goes on where this one was.
+ */
+export async function sync(fleet: Fleet): Promise<Synced> {
+  const { state, store, known } = fleet;
+  state.update({ triedAt: Date.now() });
+  try {
+    const { down, behind } = await bringDown(fleet);
+    const { up, denied } = mayWrite(fleet) ? await sendUp(fleet) : { up: 0, denied: undefined };
+    state.update({ syncedAt: Date.now(), broughtDown: down, sentUp: up, behind, problem: undefined });
+    return { down, up, behind, denied };
+  } catch (error) {
+    if (error instanceof PkgCacheError) state.update({ problem: error.message });
+    throw error;
+  } finally {
+    known.save(await store.now().catch(() => 0));
+  }
+}
+
+/** Whether it is worth a try to write. */
+export function mayWrite({ state }: Pick<Fleet, 'state'>): boolean {
+  const { deniedAt } = state.read();
+  return deniedAt === undefined || Math.abs(Date.now() - deniedAt) > DENIED_MS;
+}
