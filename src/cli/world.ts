@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { LocalCache, assertTrustworthy } from '../cache/local.ts';
-import { hasRoomFor } from '../cache/room.ts';
+import { whyFull } from '../cache/floor.ts';
 import { configFiles, processEnv, readSettings, type Env, type Settings } from '../config.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { BackgroundOptions } from '../fleet/background.ts';
@@ -16,6 +16,7 @@ import { remakePackage } from '../npm/remake.ts';
 import { prepareTree, type PrepareDetails } from '../npm/prepared.ts';
 import { collect as collectPip } from '../pip/collect/collect.ts';
 import type { CollectDetails as PipDetails } from '../pip/collect/job.ts';
+import { Policy } from '../policy.ts';
 import type { Store } from '../store/store.ts';
 
 /** What the commands on the fleet work on, until `close`. */
@@ -49,7 +50,8 @@ export function openWorld({ afresh = false } = {}): World {
   }
   const { cacheDir, store } = settings;
   assertTrustworthy(cacheDir, process.getuid?.());
-  const cache = new LocalCache(cacheDir, settings);
+  const policy = new Policy(settings);
+  const cache = new LocalCache(cacheDir, { ...settings, whyNot: (key) => policy.whyNot(key) });
   mkdirSync(cache.path('state'), { recursive: true });
   const spool = new Spool(cache);
   const openStore = async (location: string): Promise<Store> => {
@@ -59,8 +61,8 @@ export function openWorld({ afresh = false } = {}): World {
   const log = openLog(cache, settings.logDays);
   const assemblers: BackgroundOptions['assemblers'] = { npm: (from, details, owner) => prepareTree(from, details as PrepareDetails, owner) };
   const collectors: BackgroundOptions['collectors'] = {
-    pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate),
-    npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate),
+    pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate, policy),
+    npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate, policy),
   };
   return {
     env,
@@ -78,8 +80,8 @@ export function openWorld({ afresh = false } = {}): World {
         settings: FLEET_DEFAULTS,
         state: new FleetState(cache, store),
         makers: { npm: remakePackage },
-        allowed: () => true,
-        hasRoom: (bytes) => hasRoomFor(cache.root, bytes),
+        allowed: (key) => policy.whyNot(key) === undefined,
+        hasRoom: (bytes) => whyFull(cache.root, { ...settings, minFree: settings.minFree + bytes }) === undefined,
         pace,
         log,
       };
