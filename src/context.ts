@@ -2,6 +2,7 @@ import type { LinkMode } from './cache/copy.ts';
 import type { Entry, EntryKey } from './cache/entry.ts';
 import type { LocalCache, LocalEntry } from './cache/local.ts';
 import type { Ownership } from './cache/shelf.ts';
+import type { Policy } from './policy.ts';
 
 /** An entry that is made of an archive as its registry has it, known by its hex SHA-512. */
 export interface Original {
@@ -47,6 +48,8 @@ export interface InstallContext {
   readonly isTerminal: boolean;
 
   readonly cache: LocalCache;
+  /** What the cache is for. Rules about packages the cache obeys by itself; those about an index need to know the request. */
+  readonly policy: Policy;
   readonly linkMode: LinkMode;
   readonly readyCopies: boolean;
   /** Undefined without a store. */

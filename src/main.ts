@@ -1,9 +1,8 @@
 import { closeSync, fstatSync, mkdirSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Floor } from './cache/floor.ts';
 import type { Lease } from './cache/lease.ts';
-import { assertTrustworthy, LocalCache } from './cache/local.ts';
+import { assertTrustworthy, LocalCache, type CacheRules } from './cache/local.ts';
 import { configFiles, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
 import { PkgCacheError } from './errors.ts';
 import { mayBeDue, startBackground } from './fleet/start.ts';
@@ -11,6 +10,7 @@ import { Spool, watch, type Job } from './fleet/spool.ts';
 import { mirror, runTool } from './passthrough.ts';
 import { EXEC, type Decision, type InstallContext, type Remote, type Role } from './context.ts';
 import { install } from './pip/install.ts';
+import { Policy } from './policy.ts';
 
 /**
  * The app behind the shims. Called as
@@ -83,9 +83,10 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
   try {
     const settings = readSettings(env, configFiles(env));
     if (settings.cacheDir === undefined) return EXEC;
-    const cache = openCache(settings.cacheDir, settings);
+    const policy = new Policy(settings);
+    const cache = openCache(settings.cacheDir, { ...settings, whyNot: (key) => policy.whyNot(key) });
     lease = cache.lease();
-    const context = installContext({ ecosystem, tool, argv, env, cwd, settings, cache, lease, umask, role, interruption });
+    const context = installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cache, lease, umask, role, interruption });
     const answer = ecosystem === 'pip' ? await install(context) : await (await import('./npm/install.ts')).install(context);
     keepInStep(cache, settings, env);
     return answer;
@@ -116,6 +117,7 @@ interface Call {
   readonly env: Env;
   readonly cwd: string;
   readonly settings: Settings;
+  readonly policy: Policy;
   readonly cache: LocalCache;
   readonly lease: Lease;
   readonly umask: number;
@@ -123,13 +125,13 @@ interface Call {
   readonly interruption: Interruption;
 }
 
-function openCache(directory: string, floor: Floor): LocalCache {
+function openCache(directory: string, rules: CacheRules): LocalCache {
   assertTrustworthy(directory, process.getuid?.());
   mkdirSync(directory, { recursive: true });
-  return new LocalCache(directory, floor);
+  return new LocalCache(directory, rules);
 }
 
-function installContext({ ecosystem, tool, argv, env, cwd, settings, cache, lease, umask, role, interruption }: Call): InstallContext {
+function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cache, lease, umask, role, interruption }: Call): InstallContext {
   const spool = new Spool(cache);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getegid?.() ?? 0, umask };
   const leave = (job: Job): boolean => {
@@ -151,6 +153,7 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, cache, leas
     owner,
     isTerminal: isTerminal(2),
     cache,
+    policy,
     linkMode: settings.linkMode,
     readyCopies: settings.readyCopies,
     openRemote: () => openRemote(cache, settings, env),

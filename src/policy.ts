@@ -40,7 +40,7 @@ function parseRule(text: string): Rule | undefined {
     const index = normalUrl(word);
     return index === undefined ? undefined : { ...nothing, text: `${allows ? '' : '!'}${index}`, index };
   }
-  const parts = /^(?:(pip|npm):)?(@?[\w.*~-][\w.*~/-]*?)(?:(?:==|@)([\w.+!-]+))?$/.exec(word);
+  const parts = /^(?:(pip|npm):)?((?:@[\w.*~-]+\/)?[\w*][\w.*~-]*?)(?:(?:==|@)([\w.+!-]+))?$/.exec(word);
   if (!parts) return undefined;
   const [, ecosystem, name, version] = parts;
   return { ...nothing, ecosystem: ecosystem as Package['ecosystem'] | undefined, name, version };
@@ -68,9 +68,9 @@ export class Policy {
 
   /**
    * Why the cache must have nothing to do with a package, in words; undefined if there is no reason. `sources`: URLs of the indexes or of
-   * the archive that it comes from, as far as they are known.
+   * the archive that it comes from; undefined where nobody knows, and rules about an index, or weaker, say nothing.
    */
-  whyNot(wanted: Package, sources: readonly string[] = []): string | undefined {
+  whyNot(wanted: Package, sources?: readonly string[]): string | undefined {
     const { cachable, blocked } = this.#settings;
     if (cachable.length + blocked.length === 0) return undefined;
     const block = mostSpecific(blocked, wanted, sources);
@@ -81,12 +81,13 @@ export class Policy {
 }
 
 /** The rule that counts: package before index before `*`; among equals the first. */
-function mostSpecific(rules: readonly Rule[], wanted: Package, sources: readonly string[]): Rule | undefined {
+function mostSpecific(rules: readonly Rule[], wanted: Package, sources: readonly string[] | undefined): Rule | undefined {
   let best: Rule | undefined;
   for (const rule of rules) {
-    if (applies(rule, wanted, sources) && (best === undefined || rank(rule) > rank(best))) best = rule;
+    if (applies(rule, wanted, sources ?? []) && (best === undefined || rank(rule) > rank(best))) best = rule;
   }
-  return best;
+  const open = sources === undefined && rules.some(({ index }) => index !== undefined);
+  return open && best && rank(best) === 0 ? undefined : best;
 }
 
 /** `*`: 0; an index: from 1 on, by length; a pattern: from 10,000 on; a name: 100,000; with a version: 1,000,000 more. */
@@ -113,12 +114,18 @@ const TREE = 'node_modules';
 function matches(pattern: string, name: string, ecosystem: string): boolean {
   if (ecosystem === 'npm' && name === TREE) return pattern === '*';
   const wanted = ecosystem === 'pip' ? pattern.split('*').map(normalName).join('*') : pattern;
-  if (!wanted.includes('*')) return wanted === name;
-  return new RegExp(`^${wanted.split('*').map(escape).join('.*')}$`, 's').test(name);
-}
-
-function escape(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+  const [first = '', ...rest] = wanted.split('*');
+  const last = rest.pop();
+  if (last === undefined) return name === first;
+  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false;
+  // What is between stars is taken where it first comes; that leaves the most for what follows.
+  let at = first.length;
+  for (const part of rest) {
+    const found = name.indexOf(part, at);
+    if (found === -1) return false;
+    at = found + part.length;
+  }
+  return at <= name.length - last.length;
 }
 
 function isSame(a: string, b: string, ecosystem: string): boolean {

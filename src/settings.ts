@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { LinkMode } from './cache/copy.ts';
+import { parseRules, type Rule } from './policy.ts';
 
 /** How the text of a setting is read. */
 export interface SettingType<T> {
@@ -49,6 +50,13 @@ function oneOf<T>(values: Readonly<Record<string, T>>): SettingType<T> {
 
 const SWITCH = oneOf({ on: true, off: false });
 
+const RULES: SettingType<readonly Rule[]> = {
+  takes: 'rules, see [below](#cachable-and-blocked)',
+  parse: parseRules,
+  complain: () => 'not a list of names, name==version, patterns with *, or http(s) URLs',
+  list: true,
+};
+
 /** Numbers from `least` on. */
 function number(what: string, least = 0): SettingType<number> {
   return {
@@ -92,12 +100,18 @@ function optional<T>(key: string, type: SettingType<T>, meaning: string): Settin
   return { key, variable: `PKG_CACHE_${key.toUpperCase()}`, type, fallback: undefined, meaning };
 }
 
+function list<T>(key: string, type: SettingType<readonly T[]>, meaning: string): Setting<readonly T[]> {
+  return { key, variable: `PKG_CACHE_${key.toUpperCase()}`, type, fallback: undefined, meaning };
+}
+
 /** Everything that can be set. docs/configuration.md has the same rows, which a test compares. */
 export const SETTINGS = {
   cacheDir: { ...optional('cache_dir', DIRECTORY, 'The local cache. Not set: nothing is cached. `install.sh` sets `${XDG_CACHE_HOME:-~/.cache}/pkg-cache`.'), variable: 'PKG_CACHE_DIR' },
   store: optional('store', LOCATION, 'Where packages are shared. Not set: local cache only.'),
   linkMode: setting<LinkMode>('link_mode', oneOf({ private: 'private', hardlink: 'hardlink' }), 'private', '`private`: installed files are reflinks or copies. `hardlink`: they share the cache\'s inodes. [What that costs](compatibility.md#edits-in-place-and-link-modes)'),
   readyCopies: setting('ready_copies', SWITCH, 'on', 'pip, sets of 500 files and more: packages that were used are copied once more in the background, so that the next install is a rename. `off` saves that disk.'),
+  cachable: list('cachable', RULES, 'What the cache is for. Not set: everything.'),
+  blocked: list('blocked', RULES, 'What is never served, pulled, uploaded or put into a snapshot, whoever cached it. The real tool still installs it.'),
   maxDays: setting('max_days', number('days'), '30', 'Entries that nobody used for so long are deleted. `0`: never.'),
   maxSize: setting('max_size', SIZE, '0', 'What the local cache may take. What is too much goes, the least recently used first, when the background process is through with an install. `0`: as much as there is.'),
   cleanLimit: setting('clean_limit', number('seconds', -1), '0.5', 'How long the background process may delete after each update of the cache. `-1`: as long as it takes; `0`: only `pkg-cache clean` deletes.'),

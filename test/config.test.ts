@@ -9,6 +9,8 @@ const NOTHING: Settings = {
   store: undefined,
   linkMode: 'private',
   readyCopies: true,
+  cachable: [],
+  blocked: [],
   maxDays: 30,
   maxSize: 0,
   cleanLimit: 0.5,

@@ -8,7 +8,6 @@ export interface Floor {
   readonly maxUsed: number;
 }
 
-export const NO_FLOOR: Floor = { minFree: 0, maxUsed: 100 };
 
 /** Why nothing may be added on the disk that `path` is on, or undefined. What is reserved for root does not count as free, as for `df`. */
 export function whyFull(path: string, { minFree, maxUsed }: Floor): string | undefined {

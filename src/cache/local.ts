@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { PkgCacheError, systemCode } from '../errors.ts';
 import { LAYOUT, entryId, parseFiles, serialiseFiles, type Entry, type EntryFile, type EntryKey } from './entry.ts';
 import { hostIdentity, tryClaim, type Claim } from './claim.ts';
-import { NO_FLOOR, whyFull, type Floor } from './floor.ts';
+import { whyFull, type Floor } from './floor.ts';
 import { takeLease, type Lease } from './lease.ts';
 import { isAbandoned, listEntries, type EntryStatus, type Owner } from './listing.ts';
 import { mark, purge } from './removal.ts';
@@ -19,6 +19,14 @@ export interface LocalEntry<Meta = unknown> {
   readonly entry: Entry<Meta>;
 }
 
+/** What a cache takes, and hands out. */
+export interface CacheRules extends Floor {
+  /** Why the cache has nothing to do with an entry, or undefined; see policy.ts. */
+  readonly whyNot: (key: EntryKey) => string | undefined;
+}
+
+const NO_RULES: CacheRules = { minFree: 0, maxUsed: 100, whyNot: () => undefined };
+
 /**
  * The worker's local cache.
  *
@@ -32,11 +40,11 @@ export interface LocalEntry<Meta = unknown> {
  */
 export class LocalCache {
   readonly root: string;
-  readonly #floor: Floor;
+  readonly #rules: CacheRules;
 
-  constructor(directory: string, floor = NO_FLOOR) {
+  constructor(directory: string, rules = NO_RULES) {
     this.root = join(directory, `v${LAYOUT}`);
-    this.#floor = floor;
+    this.#rules = rules;
   }
 
   path(...parts: string[]): string {
@@ -47,7 +55,7 @@ export class LocalCache {
     return this.path('entries', id.slice(0, 2), id);
   }
 
-  /** The entry for `key`, or undefined. A broken entry is a miss; the caller never sees why. */
+  /** The entry for `key`, or undefined. A broken entry, or one that the rules are against, is a miss; the caller never sees why. */
   lookup<Meta>(key: EntryKey): LocalEntry<Meta> | undefined {
     return this.byId<Meta>(entryId(key));
   }
@@ -58,7 +66,7 @@ export class LocalCache {
       const manifest = readFileSync(join(dir, 'entry.json'), 'utf8');
       if (sha256(manifest) !== readFileSync(join(dir, 'entry.sha256'), 'utf8')) return undefined;
       const entry = JSON.parse(manifest) as Entry<Meta>;
-      if (entry.layout !== LAYOUT || entryId(entry.key) !== id) return undefined;
+      if (entry.layout !== LAYOUT || entryId(entry.key) !== id || this.#rules.whyNot(entry.key) !== undefined) return undefined;
       return { id, dir, entry };
     } catch {
       return undefined;
@@ -82,8 +90,7 @@ export class LocalCache {
   /** Opens a private directory in which an entry is put together. Throws NOT_ADDED for one that the cache does not take. */
   stage(key: EntryKey): Staging {
     const id = entryId(key);
-    mkdirSync(this.path('staging'), { recursive: true });
-    const why = whyFull(this.root, this.#floor) ?? this.#whyStalled(id);
+    const why = this.whyNot(key);
     if (why !== undefined) throw new PkgCacheError('NOT_ADDED', `${key.name} is not added to the cache: ${why}`);
     const dir = this.path('staging', `${id}.${randomBytes(6).toString('hex')}`);
     mkdirSync(dir, { recursive: true });
@@ -92,9 +99,14 @@ export class LocalCache {
     return new Staging(this, id, dir);
   }
 
-  /** What failed a check would fail it again. */
-  #whyStalled(id: string): string | undefined {
-    return listDir(this.path('stalled')).some((name) => name.startsWith(id)) ? 'it has failed a check before; `pkg-cache clean` lets it be tried again' : undefined;
+  /** Why an entry is not added: it is not wanted here, it has failed a check before, or the disk is full; undefined if there is no reason. */
+  whyNot(key: EntryKey): string | undefined {
+    const id = entryId(key);
+    const refused = this.#rules.whyNot(key);
+    if (refused !== undefined) return refused;
+    if (listDir(this.path('stalled')).some((name) => name.startsWith(id))) return 'it has failed a check before; `pkg-cache clean` lets it be tried again';
+    mkdirSync(this.root, { recursive: true });
+    return whyFull(this.root, this.#rules);
   }
 
   /** Remembers that an entry was used, now or at another time (epoch milliseconds): the time of its `entry.json`. Not being allowed to is no error. */

@@ -24,6 +24,8 @@ export interface FleetParts {
   readonly location: string;
   readonly openStore: () => Promise<Store>;
   readonly settings: Settings;
+  /** What the policies let pass. */
+  readonly allowed: Fleet['allowed'];
   /** Whether an entry still has to go to the store. */
   readonly isPending: (id: string) => boolean;
   readonly log: (message: string) => void;
@@ -52,7 +54,7 @@ export class FleetWorld {
 
   /** Opens the store. Throws CONFIG. */
   async open(pace: Pace): Promise<OpenFleet> {
-    const { cache, openStore, settings, isPending, log } = this.#parts;
+    const { cache, openStore, settings, allowed, isPending, log } = this.#parts;
     const floor = { minFree: settings.minFree, maxUsed: settings.maxUsed };
     const opened = await openStore();
     const store = settings.syncBandwidth === 0 ? opened : throttled(opened, settings.syncBandwidth);
@@ -65,7 +67,7 @@ export class FleetWorld {
       state,
       known: this.#known,
       makers: { npm: remakePackage },
-      allowed: () => true,
+      allowed,
       hasRoom: (bytes, used) => makeRoom(cache, bytes, { floor, isNeeded: isPending, usedSince: used }),
       pace,
       log,

@@ -11,6 +11,7 @@ import { collect as collectNpm, type CollectDetails as NpmDetails } from '../npm
 import { prepareTree, type PrepareDetails } from '../npm/prepared.ts';
 import { collect as collectPip } from '../pip/collect/collect.ts';
 import type { CollectDetails as PipDetails } from '../pip/collect/job.ts';
+import { Policy } from '../policy.ts';
 import type { Store } from '../store/store.ts';
 import { FleetWorld, type OpenFleet } from './fleet-world.ts';
 
@@ -36,7 +37,8 @@ export function openWorld({ afresh = false } = {}): World {
   }
   const { cacheDir, store } = settings;
   assertTrustworthy(cacheDir, process.getuid?.());
-  const cache = new LocalCache(cacheDir, settings);
+  const policy = new Policy(settings);
+  const cache = new LocalCache(cacheDir, { ...settings, whyNot: (key) => policy.whyNot(key) });
   mkdirSync(cache.path('state'), { recursive: true });
   const spool = new Spool(cache);
   const openStore = async (location: string): Promise<Store> => {
@@ -46,10 +48,10 @@ export function openWorld({ afresh = false } = {}): World {
   const log = openLog(cache, settings.logDays);
   const assemblers: BackgroundOptions['assemblers'] = { npm: (from, details, owner) => prepareTree(from, details as PrepareDetails, owner) };
   const collectors: BackgroundOptions['collectors'] = {
-    pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate),
-    npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate),
+    pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate, policy),
+    npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate, policy),
   };
-  const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), log });
+  const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, allowed: (key) => policy.whyNot(key) === undefined, isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), log });
   const openUploads = store === undefined ? undefined : (): Promise<Store> => openStore(store);
   const background: BackgroundOptions = { cache, spool, housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: openUploads, collectors, assemblers, log, ...fleet?.uploads(afresh) };
   return { env, settings, cacheDir, cache, spool, background, fleet };

@@ -55,7 +55,7 @@ export class Puller {
   async manifests(keys: readonly EntryKey[]): Promise<Map<string, Entry>> {
     const found = new Map<string, Entry>();
     await Promise.all(
-      keys.map(async (key) => {
+      keys.filter((key) => this.#cache.whyNot(key) === undefined).map(async (key) => {
         const pointer = await this.#quietly(() => this.#pointer(key));
         if (!pointer) return;
         this.#pointers.set(entryId(key), pointer);
@@ -75,7 +75,7 @@ export class Puller {
   /** Pulls entries by the archives that they are made of; `make` verifies the bytes, and publishes. What could not be had is left out. */
   async pullOriginals(wanted: readonly Original[], make: (original: Original, bytes: Buffer) => LocalEntry): Promise<Map<string, LocalEntry>> {
     return await this.#all(
-      wanted.map((original) => ({
+      wanted.filter(({ key }) => this.#cache.whyNot(key) === undefined).map((original) => ({
         key: original.key,
         download: async () => {
           const object = await this.#store.get(originalKey(original.sha512));

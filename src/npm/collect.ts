@@ -8,6 +8,7 @@ import type { Captured } from './capture.ts';
 import { collectBuilt, type BuiltDetails } from './built/collect.ts';
 import { packageKey, type Collected, type PackageMeta, type TreeMeta } from './entry.ts';
 import { nameAt, parseLock, type LockPackage } from './lockfile.ts';
+import type { Policy } from '../policy.ts';
 import { contentPath } from './feed.ts';
 import { makePackage } from './package.ts';
 
@@ -26,15 +27,17 @@ export interface CollectDetails {
 }
 
 /** Makes entries of the packages of a lockfile whose tarballs npm has, and of the tree that it made of them, one at a time. */
-export function* collect(cache: LocalCache, details: CollectDetails, willCreate: (id: string) => void): Generator<Collected> {
+export function* collect(cache: LocalCache, details: CollectDetails, willCreate: (id: string) => void, policy: Policy): Generator<Collected> {
   const { packages } = parseLock(details.lock);
   const made = new Map<string, LocalEntry<PackageMeta> | undefined>();
   for (const [location, entry] of packages) {
     const { integrity, version } = entry;
     if (integrity === undefined || version === undefined || entry.link === true || made.has(integrity)) continue;
-    const collected = collectPackage(cache, details, entry.name ?? nameAt(location), version, integrity, willCreate);
+    const name = entry.name ?? nameAt(location);
+    const why = policy.whyNot({ ecosystem: 'npm', name, version }, entry.resolved === undefined ? [] : [entry.resolved]);
+    const collected: Collected | undefined = why === undefined ? collectPackage(cache, details, name, version, integrity, willCreate) : { outcome: 'skipped', what: `${name}@${version}`, why };
     if (collected === undefined) continue; // npm had no need of it here
-    made.set(integrity, cache.lookup(packageKey(entry.name ?? nameAt(location), version, integrity)));
+    made.set(integrity, cache.lookup(packageKey(name, version, integrity)));
     yield collected;
   }
   if (details.built) yield* collectBuilt(cache, details.built, { packages, made }, willCreate);

@@ -15,7 +15,7 @@ import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/workshop.ts';
 import { announceEnd, announceHits, announceIgnored, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
 import { whyNotServed } from './refusals.ts';
-import { collectDetails, understand, type Understood } from './understand.ts';
+import { collectDetails, sourcesOf, understand, type Understood } from './understand.ts';
 
 /**
  * The path of an install.
@@ -147,8 +147,10 @@ class Attempt {
     return closure;
   }
 
+  /** Under which keys a distribution may lie; none if policy is against it. */
   #keys({ name, pin }: Wanted): EntryKey[] {
     const { platform, builtPlatform, origin, request } = this.#understood;
+    if (this.#context.policy.whyNot({ ecosystem: 'pip', name, version: pin }, sourcesOf(request)) !== undefined) return [];
     const platforms = request.buildOptions ? [platform] : [platform, builtPlatform];
     return platforms.map((each) => pipKey(name, pin, each, origin));
   }

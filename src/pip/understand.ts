@@ -102,9 +102,18 @@ export function collectDetails(understood: Understood, report: string): CollectD
     executable: python.interpreter.executable,
     cacheTag: python.facts.cacheTag,
     magic: python.facts.magic,
+    sources: sourcesOf(request),
     buildOptions: request.buildOptions,
     narrow: chosenNarrowly(request),
   };
+}
+
+/** pip/_internal/models/index.py. */
+const PYPI = 'https://pypi.org/simple';
+
+/** The indexes that a request may take from, for rules about them. A URL with a credential never gets here. */
+export function sourcesOf({ index }: Request): string[] {
+  return [...(index.noIndex ? [] : [index.indexUrl ?? PYPI, ...index.extraIndexUrls]), ...index.findLinks];
 }
 
 /**

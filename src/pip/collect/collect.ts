@@ -5,6 +5,7 @@ import type { PipMeta } from '../entry.ts';
 import { pipKey } from '../entry.ts';
 import { normalName } from '../recognise/names.ts';
 import { canonicalVersion } from '../version.ts';
+import type { Policy } from '../../policy.ts';
 import type { CollectDetails } from './job.ts';
 import { readReport, type ReportedInstall } from './report.ts';
 import { snapshot } from './snapshot.ts';
@@ -19,7 +20,7 @@ export type Collected =
  * Snapshots what a real pip installed, after it has ended. Nothing is cached unless everything that pip set out to install is there:
  * a pip that failed or was killed leaves nothing behind in the cache. `willCreate` is told the id of an entry just before it is made.
  */
-export function* collect(cache: LocalCache, details: CollectDetails, willCreate: (id: string) => void): Generator<Collected> {
+export function* collect(cache: LocalCache, details: CollectDetails, willCreate: (id: string) => void, policy: Policy): Generator<Collected> {
   try {
     const report = readReport(details.report);
     if (!report) return;
@@ -30,6 +31,11 @@ export function* collect(cache: LocalCache, details: CollectDetails, willCreate:
       return;
     }
     for (const install of report.cachable) {
+      const why = policy.whyNot({ ecosystem: 'pip', name: normalName(install.name), version: install.version }, details.sources);
+      if (why !== undefined) {
+        yield { outcome: 'skipped', what: `${install.name}==${install.version}`, why };
+        continue;
+      }
       const info = infos.get(infoKey(install.name, install.version)) ?? '';
       if (info.endsWith('.dist-info')) yield collectOne(cache, details, install, info, willCreate);
       else yield { outcome: 'skipped', what: `${install.name}==${install.version}`, why: 'setup.py installed it, without a RECORD' };

@@ -10,6 +10,8 @@ export interface CollectDetails {
   readonly executable: string;
   readonly cacheTag: string;
   readonly magic: number;
+  /** URLs of the indexes. */
+  readonly sources: readonly string[];
   /** Build options were given: what pip built is not what others would get. */
   readonly buildOptions: boolean;
   /** Normal names of those whose archive `==` alone need not find: see `chosenNarrowly` in understand.ts. */

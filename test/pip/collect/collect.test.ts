@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { sha256Base64Url } from '../../../src/hash.ts';
 import { collect } from '../../../src/pip/collect/collect.ts';
+import { parseRules, Policy } from '../../../src/policy.ts';
 import type { CollectDetails } from '../../../src/pip/collect/job.ts';
 import { tempCache, tempDir } from '../../cache/support.ts';
 
@@ -31,7 +32,7 @@ function detailsFor(root: string, names: readonly string[]): CollectDetails {
   }));
   write(report, JSON.stringify({ version: '1', install }));
   const scheme = { purelib: join(root, 'lib'), platlib: join(root, 'lib'), headers: join(root, 'include/@DIST@'), scripts: join(root, 'bin'), data: root };
-  const rest = { platform: 'any', builtPlatform: 'built', origin: 'origin', executable: '/usr/bin/python3', cacheTag: 'cpython-38', magic: 3413, buildOptions: false, narrow: [] };
+  const rest = { platform: 'any', builtPlatform: 'built', origin: 'origin', executable: '/usr/bin/python3', cacheTag: 'cpython-38', magic: 3413, buildOptions: false, narrow: [], sources: ['https://example.com/simple'] };
   return { report, layout: { actual: scheme, recorded: scheme }, ...rest };
 }
 
@@ -39,13 +40,21 @@ it('caches the others of a set of which setup.py installed one, as pip did befor
   const root = tempDir();
   distInfo(join(root, 'lib'), 'modern', '1.0');
   write(join(root, 'lib/of_old-1.0-py3.8.egg-info/PKG-INFO'), '');
-  const collected = [...collect(tempCache(), detailsFor(root, ['of-old', 'modern']), () => undefined)];
+  const collected = [...collect(tempCache(), detailsFor(root, ['of-old', 'modern']), () => undefined, new Policy({ cachable: [], blocked: [] }))];
   expect(collected).toMatchObject([{ outcome: 'skipped', why: 'setup.py installed it, without a RECORD' }, expect.objectContaining({ outcome: 'created' })]);
 });
 
 it('caches nothing of a set that is not all there', () => {
   const root = tempDir();
   distInfo(join(root, 'lib'), 'modern', '1.0');
-  const collected = [...collect(tempCache(), detailsFor(root, ['absent', 'modern']), () => undefined)];
+  const collected = [...collect(tempCache(), detailsFor(root, ['absent', 'modern']), () => undefined, new Policy({ cachable: [], blocked: [] }))];
   expect(collected).toMatchObject([{ outcome: 'skipped', what: 'absent==1.0', why: 'pip did not finish installing it' }]);
+});
+
+it.each(['!modern', '!https://example.com', '!modern==1'])('caches nothing that it is not to cache: %s', (rule) => {
+  const root = tempDir();
+  distInfo(join(root, 'lib'), 'modern', '1.0');
+  const policy = new Policy({ cachable: parseRules(rule)!, blocked: [] });
+  const collected = [...collect(tempCache(), detailsFor(root, ['modern']), () => undefined, policy)];
+  expect(collected).toMatchObject([{ outcome: 'skipped', what: 'modern==1.0', why: `not cachable by the rule ${rule}` }]);
 });

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { served } from './support/offline.ts';
+import type { Worker } from './support/worker.ts';
+import { startWorld, type World } from './support/world.ts';
+
+const SET = ['ash==1.0', 'birch==1.0'];
+
+let world: World;
+let filled: Worker;
+
+beforeAll(async () => {
+  world = await startWorld({ store: true });
+  for (const name of ['ash', 'birch']) world.wheel({ name, version: '1.0' });
+  filled = world.worker();
+  await filled.fill(await world.venv(), SET);
+});
+
+afterAll(async () => await world.stop());
+
+const install = async (worker: Worker, env: Record<string, string> = {}): Promise<string[]> => {
+  const { code, stdout, stderr } = await worker.pip(await world.venv(), ['install', ...SET], { env });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return served(stdout);
+};
+
+it('what is blocked is not served, though it is in the cache', async () => {
+  expect(await install(filled, { PKG_CACHE_BLOCKED: 'ash' })).toEqual(['birch==1.0']);
+  expect(await install(filled, { PKG_CACHE_BLOCKED: 'ash==2.0' })).toEqual(SET);
+});
+
+it('what is blocked is not pulled, nor cached', async () => {
+  const worker = world.worker({ PKG_CACHE_BLOCKED: 'ash' });
+  expect(await install(worker)).toEqual(['birch==1.0']);
+  await worker.settle();
+  expect(await worker.cached()).toEqual(['birch==1.0']);
+  expect(worker.log()).toContain('not cached: ash==1.0: blocked by the rule ash');
+});
+
+it('what is blocked is not uploaded, whoever cached it', async () => {
+  world.wheel({ name: 'cedar', version: '1.0' });
+  const worker = world.worker();
+  const refused = { PKG_CACHE_STORE: 's3://fleet/x', AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9' };
+  await worker.pip(await world.venv(), ['install', 'cedar==1.0'], { env: refused });
+  expect((await worker.cli(['flush'], { env: refused })).code).toBe(1);
+  expect((await worker.cli(['flush'], { env: { PKG_CACHE_BLOCKED: 'cedar' } })).code).toBe(0);
+  const other = world.worker();
+  const { stdout } = await other.pip(await world.venv(), ['install', 'cedar==1.0']);
+  expect(served(stdout)).toEqual([]);
+});
+
+it('what is not cachable is left alone, by name and by index', async () => {
+  for (const rule of ['!ash !birch', `!${world.index.url}`, '!*']) {
+    const worker = world.worker({ PKG_CACHE_CACHABLE: rule });
+    expect(await install(worker)).toEqual([]);
+    await worker.settle();
+    expect(await worker.cached()).toEqual([]);
+    expect(await install(filled, { PKG_CACHE_CACHABLE: rule })).toEqual([]);
+  }
+  expect(await install(filled, { PKG_CACHE_CACHABLE: `!* ${world.index.url}` })).toEqual(SET);
+});
+
+it('a disk that is too full gets nothing more', async () => {
+  for (const env of [{ PKG_CACHE_MIN_FREE: '1000T' }, { PKG_CACHE_MAX_USED: '0' }]) {
+    const worker = world.worker(env);
+    expect(await install(worker)).toEqual([]);
+    await worker.settle();
+    expect(await worker.cached()).toEqual([]);
+    expect(worker.log().join('\n')).toMatch(/^not cached: ash==1.0: ash is not added to the cache: the disk /m);
+  }
+});
