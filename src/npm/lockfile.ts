@@ -14,6 +14,7 @@ export interface LockPackage {
   readonly devOptional?: boolean;
   readonly peer?: boolean;
   readonly inBundle?: boolean;
+  readonly extraneous?: boolean;
   readonly hasInstallScript?: boolean;
   readonly deprecated?: string;
   readonly engines?: unknown;

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { EntryFile, EntryKey } from '../cache/entry.ts';
 import { archiveIn, type LocalCache } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
-import { sha256, sha512 } from '../hash.ts';
+import { sha256 } from '../hash.ts';
 import type { PackageEntry, PackageMeta } from './entry.ts';
-import { verifyIntegrity } from './integrity.ts';
+import { fittingSha512 } from './integrity.ts';
 import { unpackTarball } from './tarball.ts';
 
 /**
@@ -13,14 +13,15 @@ import { unpackTarball } from './tarball.ts';
  * system's error when it cannot be written.
  */
 export function makePackage(cache: LocalCache, key: EntryKey, integrity: string, tarball: Buffer): PackageEntry {
-  if (!verifyIntegrity(tarball, integrity)) throw new PkgCacheError('ARCHIVE_INVALID', `the tarball of ${key.name}@${key.version} has not the integrity of the lockfile`);
+  const sha512 = fittingSha512(tarball, integrity);
+  if (sha512 === undefined) throw new PkgCacheError('ARCHIVE_INVALID', `the tarball of ${key.name}@${key.version} has not the integrity of the lockfile`);
   const staging = cache.stage(key);
   try {
     mkdirSync(staging.dir, { recursive: true });
     const files = unpackTarball(tarball, staging.tree);
     writeFileSync(archiveIn(staging.dir), tarball, { mode: 0o644 });
     const meta: PackageMeta = { integrity, crlf: files.filter((file) => hasCrlf(join(staging.tree, file.path), file)).map(({ path }) => path) };
-    return staging.publish(key, { version: key.version, archive: { filename: `${key.name}-${key.version}.tgz`, sha256: sha256(tarball), sha512: sha512(tarball) }, meta }, files);
+    return staging.publish(key, { version: key.version, archive: { filename: `${key.name}-${key.version}.tgz`, sha256: sha256(tarball), sha512 }, meta }, files);
   } finally {
     staging.discard();
   }

@@ -47,16 +47,20 @@ export class Tree {
     const { project, meta, umask } = this.#context;
     const { directory, roots } = project;
     for (const root of roots) {
-      const to = join(directory, root, 'node_modules');
-      if (exists(to)) for (const name of readdirSync(to)) this.#undo.setAside(join(to, name));
-      const from = join(this.stage, root, 'node_modules');
-      if (!exists(from)) continue;
-      this.#undo.makeDirectory(to);
-      for (const name of readdirSync(from)) adopt(join(from, name), join(to, name), this.#undo);
+      this.#replace(join(directory, root, 'node_modules'), join(this.stage, root, 'node_modules'));
     }
     // Those of workspaces, by way of the links.
     for (const bin of binsOfLinks(meta)) makeExecutable(join(directory, bin), umask);
     if (meta.packages.length + meta.links.length > 0) this.#writeHidden(join(directory, HIDDEN_LOCKFILE));
+  }
+
+  /** Puts one node_modules in the place of another, as a whole where there is none. */
+  #replace(to: string, from: string): void {
+    const isThere = exists(to);
+    if (isThere) for (const name of readdirSync(to)) this.#undo.setAside(join(to, name));
+    if (!exists(from)) return;
+    if (!isThere) adopt(from, to, this.#undo);
+    else for (const name of readdirSync(from)) adopt(join(from, name), join(to, name), this.#undo);
   }
 
   rollback(): void {

@@ -54,9 +54,14 @@ function shelf(cache: LocalCache, owner: Ownership, { id }: { readonly id: strin
   return new Shelf(cache, owner, built.length === 0 ? id : `${id}.${sha256(JSON.stringify(built)).slice(0, 16)}`);
 }
 
-function readHidden({ dir, entry }: TreeEntry): Lock | undefined {
-  const text = readFileSync(join(dir, 'tree/package-lock.json'), 'utf8');
-  return sha256(text) === entry.archive.sha256 ? parseLock(text) : undefined;
+/** The hidden lockfile of a tree; undefined for one that is damaged. */
+export function readHidden({ dir, entry }: TreeEntry): Lock | undefined {
+  try {
+    const text = readFileSync(join(dir, 'tree/package-lock.json'), 'utf8');
+    return sha256(text) === entry.archive.sha256 ? parseLock(text) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function packagesOf({ entry }: TreeEntry, { packages }: Lock, built: ReadonlySet<string>): Parameters<typeof findPackages>[1] {

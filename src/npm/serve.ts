@@ -1,18 +1,16 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { InstallContext, Remote } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
-import { sha256 } from '../hash.ts';
 import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/workshop.ts';
 import { findBuilt, pullBuilt, builtKeys, type BuiltEntry } from './built/find.ts';
 import { packageKey, type PackageEntry, type TreeEntry, type TreeMeta } from './entry.ts';
-import { nameAt, parseLock, type Lock } from './lockfile.ts';
+import { nameAt, type Lock } from './lockfile.ts';
 import { announce } from './output.ts';
 import { findPackages, pullPackages, tellProblem, type Wanted } from './packages.ts';
 import { Tree } from './place.ts';
-import { MANY_PACKAGES, takePrepared, type PrepareDetails } from './prepared.ts';
+import { MANY_PACKAGES, readHidden, takePrepared, type PrepareDetails } from './prepared.ts';
 import type { Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
 import { assemble } from './stage.ts';
@@ -63,14 +61,14 @@ class Attempt {
 
   async run(): Promise<boolean> {
     const { context, request, key } = this.#serving;
-    const local = context.cache.lookup<TreeMeta>(key);
+    const local = this.#trusted(context.cache.lookup<TreeMeta>(key));
     if (local && this.#placePrepared(local)) return true;
     if (local && this.#isComplete(local)) return this.#place(local);
     if (context.role !== 'in charge') return false;
     const remote = await context.openRemote();
     if (!remote) return false;
     try {
-      const tree = local ?? (await this.#pullTree(remote));
+      const tree = local ?? this.#trusted(await this.#pullTree(remote));
       if (!tree || !(await this.#pullPackages(tree, remote))) return false;
       return this.#place(tree);
     } finally {
@@ -119,14 +117,14 @@ class Attempt {
   }
 
   /** By a copy that was put together in advance. */
-  #placePrepared(tree: TreeEntry): boolean {
+  #placePrepared(tree: TrustedTree): boolean {
     const { context } = this.#serving;
     if (!this.#mayPrepare(tree)) return false;
     const built = findBuilt(context.cache, this.#builtKeys(tree));
     return built.size === tree.entry.meta.built.length && this.#put(tree, (stage) => takePrepared(context.cache, context.owner, tree, idsOf(built), stage));
   }
 
-  #place(tree: TreeEntry): boolean {
+  #place(tree: TrustedTree): boolean {
     const { cache, linkMode } = this.#serving.context;
     const parts = { cache, linkMode, umask: this.#umask, meta: tree.entry.meta, packages: this.#packages, built: this.#built };
     return this.#put(tree, (stage, hidden) => {
@@ -137,10 +135,9 @@ class Attempt {
   }
 
   /** Puts a tree in place of the old one; `fill` makes the new directory `stage`, and says whether it could. */
-  #put(tree: TreeEntry, fill: (stage: string, hidden: Lock) => boolean): boolean {
+  #put(tree: TrustedTree, fill: (stage: string, hidden: Lock) => boolean): boolean {
     const { context, project } = this.#serving;
-    const hidden = this.#hiddenLockfile(tree);
-    if (!hidden) return false;
+    const { hidden } = tree;
     const made = new Tree({ cache: context.cache, umask: this.#umask, project, meta: tree.entry.meta, hidden });
     try {
       if (!fill(made.stage, hidden)) {
@@ -159,13 +156,12 @@ class Attempt {
     return true;
   }
 
-  /** Undefined for one that is not the project's, whoever made it. */
-  #hiddenLockfile(tree: TreeEntry): Lock | undefined {
+  /** A tree with its hidden lockfile; one that is damaged, or not the project's, is put aside, whoever made it. */
+  #trusted(tree: TreeEntry | undefined): TrustedTree | undefined {
     const { context, request, project } = this.#serving;
-    const text = readFileSync(join(tree.dir, 'tree/package-lock.json'), 'utf8');
-    const hidden = parseLock(text);
-    if (sha256(text) === tree.entry.archive.sha256 && whyNotTrusted(tree.entry.meta, hidden, project.lock, request) === undefined) return hidden;
-    context.cache.quarantine(tree);
+    const hidden = tree && readHidden(tree);
+    if (hidden && whyNotTrusted(tree.entry.meta, hidden, project.lock, request) === undefined) return { ...tree, hidden };
+    if (tree) context.cache.quarantine(tree);
     return undefined;
   }
 
@@ -184,6 +180,11 @@ class Attempt {
     const { context, request } = this.#serving;
     return context.owner.umask | request.umask;
   }
+}
+
+/** A tree that is the project's. */
+interface TrustedTree extends TreeEntry {
+  readonly hidden: Lock;
 }
 
 function idsOf(built: ReadonlyMap<string, BuiltEntry>): [string, string][] {

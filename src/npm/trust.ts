@@ -26,8 +26,8 @@ function integrityOf(location: string, { link, inBundle, integrity }: LockPackag
   return !isInstalled(location) || link === true || inBundle === true ? undefined : integrity;
 }
 
-function isOmissible({ dev, optional, devOptional, peer, inBundle }: LockPackage, { omit }: NpmRequest): boolean {
-  return optional === true || devOptional === true || inBundle === true || (dev === true && omit.has('dev')) || (peer === true && omit.has('peer'));
+function isOmissible({ dev, optional, devOptional, peer, inBundle, extraneous }: LockPackage, { omit }: NpmRequest): boolean {
+  return optional === true || devOptional === true || inBundle === true || extraneous === true || (dev === true && omit.has('dev')) || (peer === true && omit.has('peer'));
 }
 
 function isBin(path: string, target: string): boolean {

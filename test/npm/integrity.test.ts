@@ -1,14 +1,10 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { integrityOf, integrityProblem, sha512In, verifyIntegrity } from '../../src/npm/integrity.ts';
+import { fittingSha512, sha512In } from '../../src/npm/integrity.ts';
 
 const BYTES = Buffer.from('a tarball');
 const hash = (algorithm: string, bytes = BYTES): string => `${algorithm}-${createHash(algorithm).update(bytes).digest('base64')}`;
 const OTHER = hash('sha512', Buffer.from('another'));
-
-test('the integrity of bytes is one SHA-512', () => {
-  expect(integrityOf(BYTES)).toBe(hash('sha512'));
-});
 
 test.each([
   ['a SHA-512', hash('sha512')],
@@ -17,21 +13,20 @@ test.each([
   ['one of several', `${OTHER} ${hash('sha512')}`],
   ['a weaker one beside it, even if that is wrong', `${hash('sha1', Buffer.from('another'))}\n${hash('sha512')} sha256-x`],
 ])('fulfilled: %s', (_, integrity) => {
-  expect(verifyIntegrity(BYTES, integrity)).toBe(true);
+  expect(fittingSha512(BYTES, integrity)).toBe(createHash('sha512').update(BYTES).digest('hex'));
 });
 
 test.each([
-  ['another SHA-512', OTHER, /another/],
-  ['another SHA-512, although a weaker hash fits', `${hash('sha1')} ${OTHER}`, /another/],
-  ['only SHA-1', hash('sha1'), /no SHA-512/],
-  ['only SHA-256', hash('sha256'), /no SHA-512/],
-  ['nothing', '', /no SHA-512/],
-  ['the name in capitals, which ssri does not know', hash('sha512').replace('sha512', 'SHA512'), /no SHA-512/],
-  ['another base64', hash('sha512').replace(/=+$/, ''), /another/],
-  ['an empty digest', 'sha512-', /no SHA-512/],
-])('not fulfilled: %s', (_, integrity, problem) => {
-  expect(verifyIntegrity(BYTES, integrity)).toBe(false);
-  expect(integrityProblem(BYTES, integrity)).toMatch(problem);
+  ['another SHA-512', OTHER],
+  ['another SHA-512, although a weaker hash fits', `${hash('sha1')} ${OTHER}`],
+  ['only SHA-1', hash('sha1')],
+  ['only SHA-256', hash('sha256')],
+  ['nothing', ''],
+  ['the name in capitals, which ssri does not know', hash('sha512').replace('sha512', 'SHA512')],
+  ['another base64', hash('sha512').replace(/=+$/, '')],
+  ['an empty digest', 'sha512-'],
+])('not fulfilled: %s', (_, integrity) => {
+  expect(fittingSha512(BYTES, integrity)).toBeUndefined();
 });
 
 test('the hashes in a string', () => {
