@@ -1,34 +1,26 @@
-import type { Progress } from '../fleet/snapshot/unpack.ts';
+import type { Progress as Steps } from '../fleet/snapshot/unpack.ts';
+import { Progress, formatBytes } from './terminal.ts';
 
-/** How often a log is told, and a terminal, in milliseconds. */
+/** How often a log is told, in milliseconds. */
 const LOG_EVERY = 10_000;
-const DRAW_EVERY = 100;
 
-const WIDTH = 30;
+const WIDTH = 20;
 
-/** Bytes as people read them. */
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
-/** Tells on stderr how far something is: a bar on a terminal, elsewhere a line every ten seconds. `done` clears the bar away. */
-export function showProgress(what: string, stream: NodeJS.WriteStream = process.stderr): { update: (progress: Progress) => void; done: () => void } {
-  const every = stream.isTTY ? DRAW_EVERY : LOG_EVERY;
+/** Tells on standard error how far something is: a bar on a terminal, elsewhere a line every ten seconds. `done` clears the bar away. */
+export function showProgress(what: string): { update: (steps: Steps) => void; done: () => void } {
+  const bar = new Progress();
   const started = performance.now();
-  let told = stream.isTTY ? -Infinity : started;
+  let told = started;
   return {
     update({ entries, bytes, ofEntries, ofBytes }) {
       const now = performance.now();
-      if (now - told < every) return;
-      told = now;
       const part = ofBytes === 0 ? 1 : bytes / ofBytes;
-      const rate = `${(bytes / 1e3 / Math.max(1, now - started)).toFixed(0)} MB/s`;
-      const figures = `${entries} of ${ofEntries} entries, ${megabytes(bytes)} of ${megabytes(ofBytes)}, ${rate}`;
-      const bar = '#'.repeat(Math.round(part * WIDTH)).padEnd(WIDTH, '.');
-      stream.write(stream.isTTY ? `\r${what} [${bar}] ${figures}\x1b[K` : `${what}: ${figures}\n`);
+      const figures = `${entries} of ${ofEntries} entries, ${formatBytes(bytes)} of ${formatBytes(ofBytes)}, ${formatBytes((bytes / Math.max(1, now - started)) * 1000)}/s`;
+      bar.show(`${what} [${'#'.repeat(Math.round(part * WIDTH)).padEnd(WIDTH, '.')}] ${figures}`);
+      if (process.stderr.isTTY || now - told < LOG_EVERY) return;
+      told = now;
+      process.stderr.write(`${what}: ${figures}\n`);
     },
-    done() {
-      if (stream.isTTY) stream.write('\r\x1b[K');
-    },
+    done: () => bar.end(),
   };
 }

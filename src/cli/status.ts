@@ -3,7 +3,9 @@ import { basename } from 'node:path';
 import { entryDirs, entryStatus, type EntryStatus } from '../cache/listing.ts';
 import { describe, type LocalCache } from '../cache/local.ts';
 import type { Spool } from '../fleet/spool.ts';
+import type { FleetFacts } from '../fleet/state.ts';
 import type { Rule } from '../policy.ts';
+import { describeFleet, fleetJson } from './fleet-status.ts';
 import { isNamed } from './select.ts';
 import { formatAge, formatBytes, type Colour, type Printer } from './terminal.ts';
 
@@ -15,6 +17,8 @@ export interface StatusRequest {
   readonly cacheDir: string;
   readonly cache: LocalCache;
   readonly spool: Spool;
+  /** Undefined without a store. */
+  readonly fleet: FleetFacts | undefined;
   readonly json: boolean;
   readonly filter: Filter;
   /** Undefined: in no order, which shows the first rows at once. */
@@ -52,8 +56,9 @@ export function printStatus(request: StatusRequest): void {
   const totals = new Totals();
   const rows = counted(select(request, pending), totals);
   const spooled = { jobs: spool.jobs().length, uploads: pending.size };
-  if (request.json) printJson(request, rows, () => ({ totals, spooled }));
-  else printTable(request, rows, () => `${totals.describe()}; ${spooled.jobs} jobs spooled`);
+  const { fleet } = request;
+  if (request.json) printJson(request, rows, () => ({ totals, spooled, fleet: fleet && fleetJson(fleet) }));
+  else printTable(request, rows, () => `${totals.describe()}; ${spooled.jobs} jobs spooled${fleet ? `\n${describeFleet(fleet)}` : ''}`);
 }
 
 function printJson({ cacheDir, printer }: StatusRequest, rows: Iterable<Row>, end: () => object): void {

@@ -4,6 +4,7 @@ import { takePart } from './snapshot/election.ts';
 import { warm } from './snapshot/warm.ts';
 import type { FleetState } from './state.ts';
 import { sync } from './sync.ts';
+import { tend } from './tend.ts';
 
 /** Runs of sync are so far from the interval at most, as a part of it: workers that started together soon do not ask together. */
 const JITTER = 0.2;
@@ -29,6 +30,7 @@ export async function attend(fleet: Fleet): Promise<void> {
     const { down, up, behind } = await sync(fleet);
     if (down + up + behind > 0) log(`sync: ${down} brought down, ${up} stored, ${behind} left out`);
     await takePart(fleet);
+    await tend(fleet);
   } catch (error) {
     if (!(error instanceof PkgCacheError)) throw error;
     log(`sync: ${error.message}`);

@@ -33,14 +33,14 @@ export class Known {
   mention(id: string, time: number): void {
     const short = id.slice(0, DIGITS);
     if ((this.#times.get(short) ?? -Infinity) >= time) return;
-    this.#times.set(short, time);
+    this.#times.set(short, Math.round(time));
     this.#changed = true;
   }
 
   /** `now` is by the store's clock. That it cannot be written is no error. */
   save(now: number): void {
     if (!this.#changed) return;
-    const lines = [...this.#times].filter(([, time]) => now - time < FORGET).map(([id, time]) => `${id} ${Math.round(time)}\n`);
+    const lines = [...this.#times].filter(([, time]) => now - time < FORGET).map(([id, time]) => `${id} ${time}\n`);
     const temporary = `${this.#path}.${process.pid}`;
     try {
       writeFileSync(temporary, lines.join(''));

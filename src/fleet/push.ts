@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { packEntry } from '../archive/pack.ts';
-import { serialiseFiles } from '../cache/entry.ts';
+import { serialiseFiles, type EntryKey } from '../cache/entry.ts';
 import { archiveIn, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import type { Store } from '../store/store.ts';
-import { archiveKey, encodePointer, originalKey, pointerKey } from './objects.ts';
+import { MAX_POINTER, archiveKey, decodePointer, encodePointer, originalKey, pointerKey } from './objects.ts';
+import { readSmall } from './small.ts';
 
 /**
  * Puts an entry into the store: its archive, then its pointer. What is there already stays.
@@ -15,11 +16,7 @@ export async function push(cache: LocalCache, store: Store, local: LocalEntry): 
   const { sha512 } = local.entry.archive;
   if (sha512 !== undefined) return await store.create(originalKey(sha512), { path: archiveIn(local.dir), size: statSync(archiveIn(local.dir)).size });
   const key = pointerKey(local.entry.key);
-  const known = await store.get(key);
-  if (known) {
-    known.body.destroy();
-    return 'exists';
-  }
+  if (await isStored(store, local)) return 'exists';
   const files = cache.files(local);
   mkdirSync(cache.path('spool', 'archives'), { recursive: true });
   const path = cache.path('spool', 'archives', `${local.id}.${randomBytes(4).toString('hex')}.tar`);
@@ -29,5 +26,29 @@ export async function push(cache: LocalCache, store: Store, local: LocalEntry): 
     return await store.create(key, encodePointer({ entry: local.entry, archive }));
   } finally {
     rmSync(path, { force: true });
+  }
+}
+
+/**
+ * Whether the store has the entry. A pointer whose archive is gone (one that was unused for long, and is removed) is of use to nobody: it is
+ * removed, if that is allowed.
+ */
+async function isStored(store: Store, { entry: { key } }: LocalEntry): Promise<boolean> {
+  const bytes = await readSmall(store, pointerKey(key), MAX_POINTER);
+  if (!bytes) return false;
+  const hash = archiveOf(bytes, key);
+  const first = hash === undefined ? undefined : await store.get(archiveKey(hash), { start: 0, length: 1 });
+  first?.body.destroy();
+  if (hash === undefined || first) return true;
+  await store.remove(pointerKey(key)).catch(() => undefined);
+  return false;
+}
+
+/** The archive that a pointer names; undefined if the pointer is damaged, about which nothing can be done here. */
+function archiveOf(bytes: Buffer, key: EntryKey): string | undefined {
+  try {
+    return decodePointer(bytes, key).archive.sha256;
+  } catch {
+    return undefined;
   }
 }

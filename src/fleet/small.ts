@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { PkgCacheError } from '../errors.ts';
-import type { Store } from '../store/store.ts';
+import type { Listed, Store } from '../store/store.ts';
 
 /** An object of at most `limit` bytes; undefined if there is none. Throws ARCHIVE_INVALID for a larger one, and STORE_*. */
 export async function readSmall(store: Store, key: string, limit: number): Promise<Buffer | undefined> {
@@ -9,4 +9,15 @@ export async function readSmall(store: Store, key: string, limit: number): Promi
   if (object.size <= limit) return await buffer(object.body);
   object.body.destroy();
   throw new PkgCacheError('ARCHIVE_INVALID', `${key} is too large for what it should be`);
+}
+
+/** All that begins with a prefix. Throws STORE_*. */
+export async function listAll(store: Store, prefix: string): Promise<Listed[]> {
+  const found: Listed[] = [];
+  for (let after: string | undefined, more = true; more; more = after !== undefined) {
+    const page = await store.list(prefix, { after });
+    for (const object of page.objects) found.push(object);
+    after = page.next;
+  }
+  return found;
 }

@@ -64,7 +64,7 @@ class ResilientStore implements Store {
   }
 
   async now(): Promise<number> {
-    return await this.#ask((signal) => abortable(this.#backend.now(signal), signal), { denialOpens: false });
+    return Math.round(await this.#ask((signal) => abortable(this.#backend.now(signal), signal), { denialOpens: false }));
   }
 
   async create(key: string, payload: Payload): Promise<'created' | 'exists'> {

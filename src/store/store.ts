@@ -68,7 +68,7 @@ export interface Store {
   remove(key: string): Promise<void>;
   /** Throws away what writers that were killed a day ago have left half done, and says how many there were. */
   tidy(): Promise<number>;
-  /** Epoch milliseconds by the store's own clock, so that workers agree on the time; by ours where that cannot be told. */
+  /** Whole epoch milliseconds by the store's own clock, so that workers agree on the time; by ours where that cannot be told. */
   now(): Promise<number>;
   /** Releases sockets, so that the process can end. */
   close(): void;

@@ -1,4 +1,5 @@
 import { delimiter } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { offline, served, until } from './support/offline.ts';
 import { start, type Started } from './support/started.ts';
@@ -53,6 +54,25 @@ describe('a worker that starts', () => {
   });
 });
 
+it('warming up that is killed goes on where it was', async () => {
+  world.wheel({ name: 'large', version: '1', files: { 'large/data.bin': 'x'.repeat(2_000_000) } });
+  const builder = world.worker();
+  await builder.fill(await world.venv(), [...SET, 'large==1']);
+  expect(await builder.cli(['snapshot', '--now'])).toMatchObject({ code: 0 });
+  const worker = world.worker();
+  const slow = { ...worker.env, PKG_CACHE_SYNC_BANDWIDTH: '400k', PATH: [worker.shims, worker.env['PATH']].join(delimiter) };
+  const warming = start('pkg-cache', ['warm'], slow);
+  await sleep(2000);
+  process.kill(-warming.pid, 'SIGKILL');
+  expect(await warming.ended).toMatchObject({ signal: 'SIGKILL' });
+  const before = (await worker.cached()).length;
+  expect(before).toBeLessThan(4);
+  const again = await worker.cli(['warm']);
+  expect(again).toMatchObject({ code: 0, stderr: '' });
+  expect(again.stdout).toContain(`: ${4 - before} entries`);
+  expect(await worker.cached()).toHaveLength(4);
+});
+
 /** Every second or so. */
 const OFTEN = { PKG_CACHE_SYNC_INTERVAL: '0.02' };
 
@@ -90,7 +110,7 @@ describe('a worker that lives', () => {
     await worker.pip(await world.venv(), ['install', 'zeta==1']);
     await until(() => worker.log().some((line) => line.includes('uploaded zeta')));
     expect(await worker.cached()).toEqual(['zeta==1']);
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await sleep(1500);
     await worker.pip(await world.venv(), ['install', 'zeta==1']);
     await until(async () => (await worker.cached()).length >= 4);
   });

@@ -2,7 +2,7 @@ import { AT_ONCE } from '../../fleet/pace.ts';
 import { buildSnapshot } from '../../fleet/snapshot/build.ts';
 import { periodName } from '../../fleet/snapshot/format.ts';
 import type { Command } from '../command.ts';
-import { megabytes } from '../progress.ts';
+import { formatBytes } from '../terminal.ts';
 import { openFleet } from '../world.ts';
 
 export const snapshot: Command<{ now: boolean }> = {
@@ -19,7 +19,7 @@ export const snapshot: Command<{ now: boolean }> = {
       const now = await fleet.store.now();
       const period = periodName(now);
       const built = await buildSnapshot({ ...fleet, period, limit: fleet.settings.snapshotLimit, journal: fleet.state.read().journal, ahead: now - Date.now() });
-      if (built.outcome === 'live') console.log(`snapshot ${period} of ${fleet.group}: ${built.count} entries, ${megabytes(built.bytes)}`);
+      if (built.outcome === 'live') console.log(`snapshot ${period} of ${fleet.group}: ${built.count} entries, ${formatBytes(built.bytes)}`);
       else console.error(built.outcome === 'empty' ? 'pkg-cache: nothing is cached that could be packed' : `pkg-cache: another snapshot of ${period} was there first`);
       return built.outcome === 'live' ? 0 : 1;
     } finally {

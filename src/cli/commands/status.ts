@@ -36,12 +36,13 @@ export const status: Command<Options> = {
       .example('$0 status -s stalled -s pending', 'what failed a check, and what is not in the store yet')
       .example("$0 status --json | jq '.entries[].package'", 'for programs'),
   run: ({ name = [], ecosystem, status: statuses = [], sort, limit = Infinity, json }) => {
-    const { cacheDir, cache, spool } = openWorld();
+    const { cacheDir, cache, spool, fleet } = openWorld();
     const printer = standardOutput();
     printStatus({
       cacheDir,
       cache,
       spool,
+      fleet: fleet?.state.read(),
       json,
       filter: { names: parseNames(name), ecosystem, statuses: STATUSES.filter((each) => statuses.includes(each)) },
       sort: sort as 'size' | 'used' | 'name' | undefined,

@@ -2,7 +2,8 @@ import { PkgCacheError } from '../../errors.ts';
 import { AT_ONCE } from '../../fleet/pace.ts';
 import { warm as warmUp, type Warmed } from '../../fleet/snapshot/warm.ts';
 import type { Command } from '../command.ts';
-import { megabytes, showProgress } from '../progress.ts';
+import { showProgress } from '../progress.ts';
+import { formatBytes } from '../terminal.ts';
 import { openFleet } from '../world.ts';
 
 export const warm: Command<{ strict: boolean }> = {
@@ -47,6 +48,6 @@ function tell({ period, unpacked, problems }: Warmed, bytes: number, seconds: nu
   }
   const { made, present, failed, full } = unpacked;
   const rest = [...(present > 0 ? [`${present} were there`] : []), ...(failed > 0 ? [`${failed} left out${full ? ': the disk has no room to spare' : ''}`] : [])];
-  console.log(`snapshot ${period}: ${made} entries, ${megabytes(bytes)} in ${seconds.toFixed(1)} s${rest.length > 0 ? `; ${rest.join(', ')}` : ''}`);
+  console.log(`snapshot ${period}: ${made} entries, ${formatBytes(bytes)} in ${seconds.toFixed(1)} s${rest.length > 0 ? `; ${rest.join(', ')}` : ''}`);
   return true;
 }

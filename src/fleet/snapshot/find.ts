@@ -1,6 +1,6 @@
 import { PkgCacheError } from '../../errors.ts';
 import type { Listed, Store } from '../../store/store.ts';
-import { readSmall } from '../small.ts';
+import { listAll, readSmall } from '../small.ts';
 import { MAX_PACKED_INDEX, decodeIndex, decodeSnapshotPointer, snapshotsOf, type SnapshotIndex, type SnapshotPointer } from './format.ts';
 
 /** A snapshot that can be read. */
@@ -12,22 +12,11 @@ export interface Found {
 /** How many snapshots are tried, the newest first, before there is none. */
 const TRIES = 3;
 
-/** Pages of a listing that are read; there are few objects in a group, unless somebody else puts them there. */
-const MAX_PAGES = 20;
-
 const MAX_POINTER = 64 << 10;
 
-/** Everything that belongs to a group's snapshots, in the order of time. */
+/** Everything that belongs to a group's snapshots, in the order of time. Throws STORE_*. */
 export async function listSnapshots(store: Store, group: string): Promise<Listed[]> {
-  const found: Listed[] = [];
-  let after: string | undefined;
-  for (let page = 0; page < MAX_PAGES; page++) {
-    const { objects, next } = await store.list(snapshotsOf(group), { after });
-    found.push(...objects);
-    if (next === undefined) break;
-    after = next;
-  }
-  return found;
+  return await listAll(store, snapshotsOf(group));
 }
 
 /** The period in a key of a snapshot. */

@@ -1,0 +1,32 @@
+import { LAYOUT } from '../../cache/entry.ts';
+import type { Listed } from '../../store/store.ts';
+import type { Fleet } from '../fleet.ts';
+import { listSnapshots, newestSnapshots, periodOf } from '../snapshot/find.ts';
+import { listAll } from '../small.ts';
+
+const DAY = 86_400_000;
+
+/** The newest snapshot, and the one before it, which somebody may still be unpacking. */
+const KEPT = 2;
+
+/** Removes snapshots that were replaced, what leaders that got nowhere have left, and old claims. Returns how many objects were removed. */
+export async function removeSuperseded({ store, group }: Fleet, now: number): Promise<number> {
+  const listed = await listSnapshots(store, group);
+  const keep = new Set<string>();
+  for await (const { pointer } of newestSnapshots(store, listed, () => undefined)) {
+    if (keep.size >= 3 * KEPT) break;
+    const { key } = pointer.index;
+    for (const each of [key, key.replace(/index$/, 'pack'), key.replace(/[^/]+$/, 'pointer')]) keep.add(each);
+  }
+  const oldest = [...keep].map(periodOf).sort()[0] ?? '';
+  const isOld = ({ key, modified }: Listed): boolean => now - modified > DAY && !keep.has(key) && (periodOf(key) < oldest || !key.endsWith('/pointer'));
+  const claims = (await listAll(store, `v${LAYOUT}/tending/${group}/`)).filter(({ modified }) => now - modified > 7 * DAY);
+  const old = [...listed.filter(isOld).sort(pointersFirst), ...claims];
+  for (const { key } of old) await store.remove(key);
+  return old.length;
+}
+
+/** Nobody must find the way to something that is being removed. */
+function pointersFirst(a: Listed, b: Listed): number {
+  return Number(b.key.endsWith('/pointer')) - Number(a.key.endsWith('/pointer'));
+}
