@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { LocalCache, assertTrustworthy } from '../cache/local.ts';
 import { whyFull } from '../cache/floor.ts';
 import { configFiles, processEnv, readSettings, type Env, type Settings } from '../config.ts';
+import type { Remote } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { BackgroundOptions } from '../fleet/background.ts';
 import type { Fleet, FleetSettings } from '../fleet/fleet.ts';
@@ -17,6 +18,7 @@ import { prepareTree, type PrepareDetails } from '../npm/prepared.ts';
 import { collect as collectPip } from '../pip/collect/collect.ts';
 import type { CollectDetails as PipDetails } from '../pip/collect/job.ts';
 import { Policy } from '../policy.ts';
+import { noteRealInstall } from '../stats/record.ts';
 import type { Store } from '../store/store.ts';
 
 /** What the commands on the fleet work on, until `close`. */
@@ -31,7 +33,10 @@ export interface World {
   readonly settings: Settings;
   readonly cacheDir: string;
   readonly cache: LocalCache;
+  readonly policy: Policy;
   readonly spool: Spool;
+  /** The store as an install sees it; undefined without one. */
+  readonly openRemote: () => Promise<Remote | undefined>;
   readonly background: BackgroundOptions;
   /** Opens the store for work that concerns the whole fleet. Throws CONFIG without a store. */
   openFleet(pace: Pace): Promise<FleetWorld>;
@@ -69,7 +74,13 @@ export function openWorld({ afresh = false } = {}): World {
     settings,
     cacheDir,
     cache,
+    policy,
     spool,
+    openRemote: async () => {
+      if (store === undefined) return undefined;
+      const { remoteStore } = await import('../fleet/remote.ts');
+      return await remoteStore(cache, store, env);
+    },
     openFleet: async (pace) => {
       if (store === undefined) throw new PkgCacheError('CONFIG', 'no store is configured', { hint: 'set PKG_CACHE_STORE, or run install.sh --store' });
       const opened = await openStore(store);
@@ -87,6 +98,6 @@ export function openWorld({ afresh = false } = {}): World {
       };
       return { fleet, close: () => opened.close() };
     },
-    background: { cache, spool, housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: store === undefined ? undefined : () => openStore(store), collectors, assemblers, log },
+    background: { cache, spool, noteRealInstall: (ecosystem, ids, ms) => noteRealInstall(cache, ecosystem === 'npm' ? 'npm' : 'pip', ids, ms), housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: store === undefined ? undefined : () => openStore(store), collectors, assemblers, log },
   };
 }
