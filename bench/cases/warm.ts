@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { s3Env, startS3 } from '../../test/support/s3-server.ts';
 import { compare, type Row } from '../compare.ts';
@@ -28,7 +28,7 @@ export const warm: Case = async ({ lab, source, rounds }) => {
     process.stderr.write(`  ${stdout}`);
     rmSync(near.PKG_CACHE_DIR, { recursive: true });
     const far = { ...near, ...s3Env(`http://127.0.0.1:${String(port).trim()}`), PKG_CACHE_DIR: lab.path('second-cache') };
-    return rows(measure(ways(lab, far, s3.bucket), rounds), set.count, installing);
+    return rows(measure(ways(lab, far, packOf(s3.data)), rounds), set.count, installing);
   } finally {
     link.kill();
     await s3.stop();
@@ -39,12 +39,11 @@ const SNAPSHOT = 'pkg-cache warm';
 const ONE_BY_ONE = 'pkg-cache sync --once';
 const PLAIN = '`curl` of the pack, one connection, into `tar -x`';
 
-function ways(lab: Lab, env: Env & { PKG_CACHE_DIR: string }, bucket: string): Way[] {
+function ways(lab: Lab, env: Env & { PKG_CACHE_DIR: string }, pack: string): Way[] {
   const empty = (): void => {
     for (const path of [env.PKG_CACHE_DIR, lab.path('plain')]) rmSync(path, { recursive: true, force: true });
     mkdirSync(lab.path('plain'));
   };
-  const pack = packOf(lab, env, bucket);
   return [
     { name: SNAPSHOT, prepare: empty, run: () => pkgCache(lab, ['warm', '--strict'], env).took },
     { name: ONE_BY_ONE, prepare: empty, run: () => pkgCache(lab, ['sync', '--once'], env).took },
@@ -66,12 +65,12 @@ function pkgCache(lab: Lab, args: readonly string[], env: Env): { took: number; 
   return lab.run(join(lab.shims, 'pkg-cache'), args, lab.env(true, env));
 }
 
-/** The path of the newest pack in the bucket. */
-function packOf(lab: Lab, env: Env, bucket: string): string {
-  const listing = lab.run('/bin/sh', ['-c', curl(env, `/${bucket}?list-type=2&prefix=bench%2Fv1%2Fsnapshots%2F`)], lab.env(false)).stdout;
-  const key = /<Key>([^<]*\.pack)<\/Key>/.exec(listing)?.[1];
-  if (key === undefined) throw new Error('there is no snapshot');
-  return `/${bucket}/${key}`;
+/** The path of the pack in the bucket, as it lies on the server's disk. */
+function packOf(data: string): string {
+  const objects = join(data, 'objects');
+  const pack = readdirSync(objects, { recursive: true }).find((path) => String(path).endsWith('.pack'));
+  if (pack === undefined) throw new Error('there is no snapshot');
+  return `/${String(pack)}`;
 }
 
 function curl(env: Env, path: string): string {
