@@ -11,6 +11,7 @@ import { remove } from './commands/remove.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { stats } from './commands/stats.ts';
 import { bareStatus, status } from './commands/status.ts';
+import { verify } from './commands/verify.ts';
 import { warm } from './commands/warm.ts';
 import { endQuietlyWithReader } from './terminal.ts';
 import { openWorld } from './world.ts';
@@ -35,6 +36,8 @@ async function command(args: readonly string[]): Promise<number> {
     code = result;
   };
   const parser = yargs([...args])
+    .parserConfiguration({ 'populate--': true, 'parse-numbers': false, 'parse-positional-numbers': false })
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
     .scriptName('pkg-cache')
     .usage('$0 <command>\n\nShows and steers the cache behind the pip and npm shims.');
   addCommand(parser, bareStatus, ended);
@@ -42,6 +45,7 @@ async function command(args: readonly string[]): Promise<number> {
   addCommand(parser, explain, ended);
   addCommand(parser, remove, ended);
   addCommand(parser, clean, ended);
+  addCommand(parser, verify, ended);
   addCommand(parser, logs, ended);
   addCommand(parser, stats, ended);
   addCommand(parser, config, ended);
@@ -51,6 +55,7 @@ async function command(args: readonly string[]): Promise<number> {
   await parser
     .demandCommand()
     .strict()
+    .completion('completion', 'Print a script that completes commands in a shell')
     .help()
     .version(false)
     .exitProcess(false)

@@ -60,6 +60,7 @@ export function openWorld({ afresh = false } = {}): World {
   mkdirSync(cache.path('state'), { recursive: true });
   const spool = new Spool(cache);
   const openStore = async (location: string): Promise<Store> => {
+    if (settings.offline) throw new PkgCacheError('STORE_UNAVAILABLE', 'the store is not asked: offline is on');
     const { openSharedStore } = await import('../fleet/remote.ts');
     return await openSharedStore(cache, location, env, { afresh });
   };
@@ -77,7 +78,7 @@ export function openWorld({ afresh = false } = {}): World {
     policy,
     spool,
     openRemote: async () => {
-      if (store === undefined) return undefined;
+      if (store === undefined || settings.offline) return undefined;
       const { remoteStore } = await import('../fleet/remote.ts');
       return await remoteStore(cache, store, env);
     },
@@ -98,6 +99,6 @@ export function openWorld({ afresh = false } = {}): World {
       };
       return { fleet, close: () => opened.close() };
     },
-    background: { cache, spool, noteRealInstall: (ecosystem, ids, ms) => noteRealInstall(cache, ecosystem === 'npm' ? 'npm' : 'pip', ids, ms), housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: store === undefined ? undefined : () => openStore(store), collectors, assemblers, log },
+    background: { cache, spool, noteRealInstall: (ecosystem, ids, ms) => noteRealInstall(cache, ecosystem === 'npm' ? 'npm' : 'pip', ids, ms), housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: store === undefined || settings.readOnly ? undefined : () => openStore(store), collectors, assemblers, log },
   };
 }

@@ -163,15 +163,16 @@ function prepareJob({ cache }: BackgroundOptions, job: Job & { kind: 'prepare' }
 async function upload({ cache, spool, openStore, log }: BackgroundOptions): Promise<string | undefined> {
   const ids = spool.uploads();
   if (ids.length === 0 || !openStore) return undefined;
-  const store = await openStore();
+  let store: Store | undefined;
   try {
+    store = await openStore();
     for (const id of ids) await uploadOne(cache, spool, store, id, log);
     return undefined;
   } catch (error) {
     log(`upload: ${messageOf(error)}`, { level: 'error' });
     return messageOf(error);
   } finally {
-    store.close();
+    store?.close();
   }
 }
 
