@@ -204,9 +204,10 @@ async function upload({ cache, spool, openStore, whyNotWritten, wasDenied, annou
   if (ids.length === 0 || !openStore) return undefined;
   const denied = whyNotWritten?.();
   if (denied !== undefined) return denied;
-  const store = await openStore();
-  const stored: LocalEntry[] = [];
+  let store: Store | undefined;
   try {
+    store = await openStore();
+    const stored: LocalEntry[] = [];
     try {
       for (const id of ids) stored.push(...(await uploadOne(cache, spool, store, id, log)));
     } finally {
@@ -218,7 +219,7 @@ async function upload({ cache, spool, openStore, whyNotWritten, wasDenied, annou
     log(`upload: ${messageOf(error)}`, { level: 'error' });
     return messageOf(error);
   } finally {
-    store.close();
+    store?.close();
   }
 }
 

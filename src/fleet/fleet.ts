@@ -36,4 +36,6 @@ export interface FleetSettings {
   readonly snapshotLimit: number;
   /** Entries that no worker has used for so long are removed from the store; 0: none is. */
   readonly storeWindow: number;
+  /** This worker takes from the store, and writes nothing there. */
+  readonly readOnly: boolean;
 }
