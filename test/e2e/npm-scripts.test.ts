@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from '../support/run.ts';
@@ -36,6 +36,10 @@ beforeAll(async () => {
   registry.publish({ name: 'writes-sibling', version: '1.0.0', manifest: { dependencies: { leaf: '1.0.0' }, ...writes(`'../leaf/more.js'`) } });
   registry.publish({ name: 'writes-home', version: '1.0.0', manifest: writes(`process.env.HOME + '/.written'`) });
   registry.publish({ name: 'writes-project', version: '1.0.0', manifest: writes(`process.env.INIT_CWD + '/written'`) });
+  registry.publish({ name: 'intrudes', version: '1.0.0', manifest: { dependencies: { builds: '1.0.0' }, scripts: { postinstall: js(`setTimeout(() => require('fs').writeFileSync('../builds/theirs', ''), 2000)`) } } });
+  registry.publish({ name: 'makes-bin', version: '1.0.0', manifest: { bin: 'index.js', ...writes(`'../.bin/more'`) } });
+  registry.publish({ name: 'links-out', version: '1.0.0', manifest: { scripts: { postinstall: js(`${NOTE} require('fs').symlinkSync('/usr/bin/env', 'env')`) } } });
+  registry.publish({ name: 'goes-on', version: '1.0.0', manifest: { scripts: { postinstall: js(`${NOTE} require('child_process').spawn('sh', ['-c', 'while ! test -e $DIARY.go; do sleep 0.1; done; echo > late'], {detached: true, stdio: 'ignore'}).unref()`) } } });
   registry.publish({ name: 'fails', version: '1.0.0', manifest: { scripts: { postinstall: js(`${NOTE} process.exit(3)`) } } });
 }, 300_000);
 
@@ -112,13 +116,17 @@ describe('a package whose install scripts keep to it', () => {
     const directory = await lab.project({ dependencies: { builds: '1.0.0' }, description: 'foreground' });
     const worker = await filled(directory);
     noted();
-    expect((await npm(worker, directory, ['ci', '--foreground-scripts'])).stdout).toContain('> builds@1.0.0 postinstall');
-    expect(noted()).toEqual(['builds install', 'builds postinstall']);
+    for (const time of ['first', 'second']) {
+      const { stdout } = await npm(worker, directory, ['ci', '--foreground-scripts']);
+      expect({ time, stdout }).toMatchObject({ time, stdout: expect.stringContaining('> builds@1.0.0 postinstall') as string });
+      expect(noted()).toEqual(['builds install', 'builds postinstall']);
+      await worker.settle();
+    }
   });
 });
 
 describe('scripts that do more', () => {
-  it.each([['writes-sibling', 'node_modules/leaf/more.js'], ['writes-home', '.written'], ['writes-project', 'written']])('%s is run by npm every time', async (name, written) => {
+  it.each([['writes-sibling', 'node_modules/leaf/more.js'], ['writes-home', '.written'], ['writes-project', 'written'], ['makes-bin', '.bin/more']])('%s is run by npm every time', async (name, written) => {
     const directory = await lab.project({ dependencies: { [name]: '1.0.0' } });
     const { tree } = await reference(directory);
     const worker = await filled(directory);
@@ -127,6 +135,24 @@ describe('scripts that do more', () => {
     expect(noted()).toEqual([`${name} postinstall`]);
     expect(treeOf(directory)).toEqual(tree);
     expect((await worker.cli(['logs'])).stdout).toMatch(new RegExp(`while install scripts ran, \\S*${written.replace('.', '\\.')} was written`));
+  });
+
+  it.each([['goes-on', 'a process is still at work in it'], ['links-out', 'env is a link to /usr/bin/env']])('%s is run by npm every time: %s', async (name, why) => {
+    const directory = await lab.project({ dependencies: { [name]: '1.0.0' } });
+    const worker = await filled(directory);
+    noted();
+    expect(await npm(worker, directory)).toMatchObject({ code: 0 });
+    writeFileSync(`${diary}.go`, ''); // what was left behind may end now
+    expect(noted()).toEqual([`${name} postinstall`]);
+    expect((await worker.cli(['logs'])).stdout).toContain(why);
+  });
+
+  it('and one that writes into another one that has scripts: that one is as it should be elsewhere', async () => {
+    const worker = await filled(await lab.project({ dependencies: { intrudes: '1.0.0' } }));
+    const directory = await lab.project({ dependencies: { builds: '1.0.0' }, description: 'not intruded upon' });
+    const { tree } = await reference(directory);
+    expect(await npm(worker, directory)).toMatchObject({ code: 0 });
+    expect(treeOf(directory)).toEqual(tree);
   });
 
   it('and one that fails: its words, its status, and nothing is served afterwards', async () => {

@@ -1,8 +1,9 @@
-import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { EntryFile } from '../../cache/entry.ts';
 import { listDir } from '../../cache/sweep.ts';
 import { sha256File } from '../../hash.ts';
+import { isBin, type Bins } from '../bins.ts';
 import type { Window } from './window.ts';
 
 /** What is looked at for traces that install scripts have left outside of their own packages. */
@@ -15,6 +16,8 @@ export interface Surroundings {
   readonly own: ReadonlySet<string>;
   /** The files of another package, as its tarball has them; undefined for what is no package, or none of a registry. */
   readonly filesAt: (location: string) => ReadonlyMap<string, EntryFile> | undefined;
+  /** The links that npm makes in `.bin` directories. */
+  readonly bins: ReadonlyMap<string, Bins>;
   readonly home: string;
   /** Directories that may be written to: caches of npm, of node-gyp, and ours. */
   readonly caches: readonly string[];
@@ -43,11 +46,17 @@ export function writtenOutside(surroundings: Surroundings): string | undefined {
 function inModules(surroundings: Surroundings, modules: string): string | undefined {
   for (const name of listDir(join(surroundings.directory, modules))) {
     const location = `${modules}/${name}`;
-    if (name === '.bin' || name === '.package-lock.json') continue;
-    const found = name.startsWith('@') ? inModules(surroundings, location) : inPackage(surroundings, location);
+    if (name === '.package-lock.json') continue;
+    const found = name === '.bin' ? inBins(surroundings, location) : name.startsWith('@') ? inModules(surroundings, location) : inPackage(surroundings, location);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** npm makes its links while scripts run, so that their times say nothing. */
+function inBins({ directory, bins }: Surroundings, holder: string): string | undefined {
+  const isTheirs = (path: string): boolean => lstatSync(join(directory, path)).isSymbolicLink() && isBin(bins, path, readlinkSync(join(directory, path)));
+  return listDir(join(directory, holder)).map((name) => `${holder}/${name}`).find((path) => !isTheirs(path));
 }
 
 function inPackage(surroundings: Surroundings, location: string): string | undefined {
