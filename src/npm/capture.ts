@@ -1,5 +1,7 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { listDir } from '../cache/sweep.ts';
+import { binsOf, isBin } from './bins.ts';
 import type { TreeMeta } from './entry.ts';
 import type { Report } from './inside/plan.ts';
 import { isInstalled, parseLock, type Lock } from './lockfile.ts';
@@ -15,7 +17,7 @@ export const HIDDEN_LOCKFILE = 'node_modules/.package-lock.json';
 
 /**
  * Looks at what npm has just left, before anybody else can change it. Returns undefined for a tree that is not put together from registry
- * packages and links alone, and where it is not known which packages' install scripts have run.
+ * packages and links alone, with bins that are not npm's, and where it is not known which packages' install scripts have run.
  */
 export function captureTree({ directory, lock }: Project, { ignoreScripts }: { readonly ignoreScripts: boolean }, report: Report | undefined): Captured | undefined {
   const text = readFileSync(join(directory, HIDDEN_LOCKFILE), 'utf8');
@@ -34,7 +36,9 @@ export function captureTree({ directory, lock }: Project, { ignoreScripts }: { r
   const run = (report?.scripts ?? []).filter(({ location }) => hidden.packages.has(location));
   if (run.some(({ ended }) => ended === undefined)) return undefined;
   const built = [...new Set(run.map(({ location }) => location))].sort();
-  return { hidden: text, packages, links, bins: readBins(directory, hidden), built, unreviewed: report?.unreviewed ?? [] };
+  const bins = readBins(directory, hidden);
+  if (!bins) return undefined;
+  return { hidden: text, packages, links, bins, built, unreviewed: report?.unreviewed ?? [] };
 }
 
 /** A registry's tarball; also where the lockfile does not say where from, because it leaves that out for registries. */
@@ -42,18 +46,10 @@ function isFromRegistry(resolved: string | undefined): boolean {
   return resolved === undefined || /^https?:\/\/[^/?#@]+\/[^?#]*\.tgz$/.test(resolved);
 }
 
-function readBins(directory: string, { packages }: Lock): [string, string][] {
-  const holders = new Set([...packages.keys()].filter(isInstalled).map((location) => location.slice(0, location.lastIndexOf('node_modules/') + 'node_modules'.length)));
-  return [...holders].sort().flatMap((holder) => {
-    const bin = `${holder}/.bin`;
-    return listDir(join(directory, bin)).map((name): [string, string] => [`${bin}/${name}`, readlinkSync(join(directory, bin, name))]);
-  });
-}
-
-function listDir(path: string): string[] {
-  try {
-    return readdirSync(path).sort();
-  } catch {
-    return [];
-  }
+/** Undefined where there is something in `.bin` that npm has not put there. */
+function readBins(directory: string, hidden: Lock): [string, string][] | undefined {
+  const expected = binsOf(hidden);
+  const paths = [...expected.keys()].sort().flatMap((holder) => listDir(join(directory, holder)).map((name) => `${holder}/${name}`));
+  const links = paths.filter((path) => lstatSync(join(directory, path)).isSymbolicLink()).map((path): [string, string] => [path, readlinkSync(join(directory, path))]);
+  return links.length === paths.length && links.every(([path, target]) => isBin(expected, path, target)) ? links : undefined;
 }

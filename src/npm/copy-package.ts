@@ -4,6 +4,7 @@ import { copyTree, type LinkMode, type Modes } from '../cache/copy.ts';
 import { describe, isDamage, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { BuiltMeta } from './built/key.ts';
+import { whyNotPlaced } from './built/links.ts';
 import type { PackageMeta } from './entry.ts';
 
 export interface CopyContext {
@@ -22,6 +23,12 @@ export function modesOf(umask: number): Modes {
  * system's error.
  */
 export function copyPackage({ cache, linkMode, modes }: CopyContext, entry: LocalEntry<PackageMeta | BuiltMeta>, to: string): void {
+  const { meta } = entry.entry;
+  const stray = 'links' in meta ? whyNotPlaced(meta) : undefined;
+  if (stray !== undefined) {
+    cache.quarantine(entry);
+    throw new PkgCacheError('ENTRY_INVALID', `${describe(entry.entry)} has ${stray} outside of itself`);
+  }
   try {
     copyTree({ from: join(entry.dir, 'tree'), to, files: cache.files(entry), mode: linkMode, modes });
   } catch (error) {
@@ -29,7 +36,6 @@ export function copyPackage({ cache, linkMode, modes }: CopyContext, entry: Loca
     cache.quarantine(entry);
     throw new PkgCacheError('ENTRY_INVALID', `${describe(entry.entry)} is damaged in the cache`, { cause: error });
   }
-  const { meta } = entry.entry;
   if ('links' in meta) {
     for (const path of meta.directories) makeDirectories(to, path, modes.directory);
     for (const [path, target] of meta.links) {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EntryKey } from '../cache/entry.ts';
 import { EXEC, type Decision, type InstallContext } from '../context.ts';
@@ -8,6 +8,7 @@ import type { CollectDetails } from './collect.ts';
 import { treeKey } from './entry.ts';
 import { factsOf } from './facts.ts';
 import { builtDetails } from './built/details.ts';
+import { withScripts } from './built/find.ts';
 import type { Report } from './inside/plan.ts';
 import { runWithCache, type Ran } from './inside/run.ts';
 import { isInstalled } from './lockfile.ts';
@@ -68,7 +69,7 @@ export function consider(context: InstallContext): Considered | LeftToNpm {
   if (recognition.kind === 'passthrough' && !recognition.observe) return { leftToNpm: recognition.reason, isInstall: true };
   const { request } = recognition;
   const project = unlessUnrecognised(() => readProject(request.prefix));
-  const notServed = recognition.kind === 'passthrough' ? recognition.reason : whyNotServed(request, project);
+  const notServed = recognition.kind === 'passthrough' ? recognition.reason : (whyNotServed(request, project) ?? (project && whyNotReplaced(request, project)));
   return { request, project, key: project && keyOf(project, request), notServed };
 }
 
@@ -99,13 +100,20 @@ function whyNotServed(request: NpmRequest, project: Project | undefined): string
   if (!project) return 'only npm can read the project';
   if (request.force) return 'option force';
   if (!request.ignoreScripts && project.hasScripts) return 'the project has scripts of its own';
-  if (request.command === 'install' && project.roots.some((root) => hasModules(join(project.directory, root)))) return 'there is something in node_modules';
+  if (request.foregroundScripts && withScripts(project.lock, request).length > 0) return 'install scripts are to be seen';
   return whyNotPrinted(request);
 }
 
-function hasModules(directory: string): boolean {
-  const path = join(directory, 'node_modules');
-  return existsSync(path) && readdirSync(path).length > 0;
+/** npm looks at what is there, but for what `npm ci` removes first; and it does not want links in the place of node_modules. */
+function whyNotReplaced({ command }: NpmRequest, { directory, roots, emptied }: Project): string | undefined {
+  for (const root of roots) {
+    const path = join(directory, root, 'node_modules');
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (!stat) continue;
+    if (!stat.isDirectory()) return `${path} is no directory`;
+    if ((command === 'install' || !emptied.has(root)) && readdirSync(path).length > 0) return `there is something in ${path}`;
+  }
+  return undefined;
 }
 
 /** What is left to npm, and why. */
@@ -140,7 +148,7 @@ function tryToCollect(context: InstallContext, request: NpmRequest, key: EntryKe
     const project = readProject(request.prefix);
     const { npmVersion, nodeVersion, cache: npmCache } = request;
     // An npm that has changed the project would not do the same the next time.
-    const repeatable = keyOf(project, request).version === key?.version && whyNotServed({ ...request, command: 'ci' }, project) === undefined;
+    const repeatable = keyOf(project, request).version === key?.version && whyNotServed(request, project) === undefined;
     const captured = repeatable ? captureTree(project, request, report) : undefined;
     const details: CollectDetails = { npmCache, lock: project.lock.text, npmVersion, nodeVersion, tree: key && captured && { key, captured }, built: report && builtDetails(context, request, project, report) };
     context.collectAfterwards(details, elapsed);

@@ -37,7 +37,8 @@ export class Tree {
 
   constructor(context: TreeContext) {
     this.#context = context;
-    this.#workshop = openWorkshop(context.cache, join(context.project.directory, 'node_modules'));
+    const { directory } = context.project;
+    this.#workshop = openWorkshop(context.cache, join(directory, 'node_modules'), directory); // never inside of what is emptied
     this.stage = join(this.#workshop, 'stage');
     this.#undo = new UndoLog(this.#workshop, modesOf(context.umask).directory);
   }

@@ -25,6 +25,8 @@ export interface Project {
   readonly manifests: ReadonlyMap<string, string>;
   /** Directories with a node_modules that npm fills, '' first. */
   readonly roots: readonly string[];
+  /** Those of them whose node_modules `npm ci` empties first: the project and its workspaces. */
+  readonly emptied: ReadonlySet<string>;
   /** Whether the project or a workspace has scripts that an install runs. */
   readonly hasScripts: boolean;
 }
@@ -36,12 +38,13 @@ export function readProject(directory: string): Project {
   if (!lock) throw unrecognised('there is no package-lock.json');
   const roots = ['', ...[...lock.packages.keys()].filter((location) => location !== '' && !isInstalled(location)).sort()];
   const manifests = new Map(roots.map((root) => [root, readManifest(join(directory, root))]));
+  const workspaces = findWorkspaces(directory, manifests.get('')?.workspaces ?? []);
   const known = new Set(roots);
-  for (const workspace of findWorkspaces(directory, manifests.get('')?.workspaces ?? [])) {
+  for (const workspace of workspaces) {
     if (!known.has(workspace)) throw unrecognised(`the workspace ${workspace} is not in the lockfile`);
   }
   const hasScripts = roots.some((root) => LIFECYCLE.some((name) => manifests.get(root)?.scripts[name] !== undefined) || existsSync(join(directory, root, 'binding.gyp')));
-  return { directory, lock, manifests: new Map([...manifests].map(([root, { text }]) => [root, text])), roots, hasScripts };
+  return { directory, lock, manifests: new Map([...manifests].map(([root, { text }]) => [root, text])), roots, emptied: new Set(['', ...workspaces]), hasScripts };
 }
 
 /**
@@ -49,9 +52,9 @@ export function readProject(directory: string): Project {
  * equal trees.
  */
 export function fingerprint(project: Project, request: NpmRequest, platform: string): string {
-  const { command, omit, ignoreScripts, binLinks, engineStrict, force, legacyPeerDeps, strictPeerDeps, cpu, os, libc, allow, umask } = request;
+  const { command, omit, ignoreScripts, dangerouslyAllowAllScripts, binLinks, engineStrict, force, legacyPeerDeps, strictPeerDeps, cpu, os, libc, allow, umask } = request;
   const { replaceRegistryHost, omitLockfileRegistryResolved, lockfileVersion, npmVersion, nodeVersion } = request;
-  const settings = { command, omit: [...omit].sort(), ignoreScripts, binLinks, engineStrict, force, legacyPeerDeps, strictPeerDeps, cpu, os, libc, allow, umask };
+  const settings = { command, omit: [...omit].sort(), ignoreScripts, dangerouslyAllowAllScripts, binLinks, engineStrict, force, legacyPeerDeps, strictPeerDeps, cpu, os, libc, allow, umask };
   const writing = { replaceRegistryHost, omitLockfileRegistryResolved, lockfileVersion };
   const registries = { registry: request.registry, scopes: [...request.scopes].sort() };
   return sha256(JSON.stringify([1, npmVersion, nodeVersion, platform, settings, writing, registries, [...project.manifests], project.lock.text]));

@@ -36,7 +36,7 @@ export async function serve(serving: Serving): Promise<boolean> {
   const claim = await takeTurn(context.cache, project.directory, context.checkpoint);
   if (!claim) return false;
   try {
-    recoverTarget(context.cache, join(project.directory, 'node_modules'));
+    recoverTarget(context.cache, join(project.directory, 'node_modules'), project.directory);
     return await new Attempt(serving).run();
   } catch (error) {
     // What is damaged has been put aside, and is what npm has to bring.

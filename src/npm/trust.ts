@@ -1,11 +1,12 @@
-import { dirname, join } from 'node:path';
+import { posix } from 'node:path';
+import { binsOf, isBin } from './bins.ts';
 import type { TreeMeta } from './entry.ts';
 import { isInstalled, type Lock, type LockPackage } from './lockfile.ts';
 import type { NpmRequest } from './recognise/request.ts';
 
 /**
  * Why a tree may not be that of the project, whoever has made it, or undefined: every package must be one of the project's own lockfile, with
- * the integrity that is written there; only what npm may leave out may be absent; and nothing may lie outside of what npm fills.
+ * the integrity that is written there; only what npm may leave out may be absent; and links lead to where npm makes them lead.
  */
 export function whyNotTrusted(tree: TreeMeta, hidden: Lock, lock: Lock, request: NpmRequest): string | undefined {
   for (const [location, entry] of hidden.packages) {
@@ -17,8 +18,15 @@ export function whyNotTrusted(tree: TreeMeta, hidden: Lock, lock: Lock, request:
   for (const [location, entry] of hidden.packages) {
     if (placed.get(location) !== integrityOf(location, entry)) return `${location} has another integrity`;
   }
-  const stray = [...tree.packages, ...tree.links].find(([location]) => !isInstalled(location) || !hidden.packages.has(location));
-  return stray?.[0] ?? tree.bins.find(([path, target]) => !isBin(path, target))?.[0];
+  const stray = tree.packages.find(([location]) => !isInstalled(location) || !hidden.packages.has(location));
+  const link = tree.links.find(([location, target]) => target !== targetOf(location, hidden.packages.get(location)));
+  const bins = binsOf(hidden);
+  return stray?.[0] ?? link?.[0] ?? tree.bins.find(([path, target]) => !isBin(bins, path, target))?.[0];
+}
+
+/** Where npm makes a link lead (reify.js, `#symlink`): relative to where the link lies. */
+function targetOf(location: string, entry: LockPackage | undefined): string | undefined {
+  return entry?.link === true && entry.resolved !== undefined ? posix.relative(posix.dirname(location), entry.resolved) : undefined;
 }
 
 /** Of what comes out of a tarball of its own. */
@@ -28,8 +36,4 @@ function integrityOf(location: string, { link, inBundle, integrity }: LockPackag
 
 function isOmissible({ dev, optional, devOptional, peer, inBundle, extraneous }: LockPackage, { omit }: NpmRequest): boolean {
   return optional === true || devOptional === true || inBundle === true || extraneous === true || (dev === true && omit.has('dev')) || (peer === true && omit.has('peer'));
-}
-
-function isBin(path: string, target: string): boolean {
-  return /^(?:[^/]+\/)*node_modules\/\.bin\/[^/]+$/.test(path) && !target.startsWith('/') && !join(dirname(path), target).startsWith('..');
 }

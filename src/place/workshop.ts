@@ -8,12 +8,12 @@ import { exists, journalOf, recover } from './undo.ts';
 
 /**
  * The workshop of an install: a private directory from which files can be renamed into the target. It lies in the cache if that is on the
- * target's file system, else in the target's nearest directory that exists. Its name begins with the target's, so that whoever installs
- * there next (one at a time, under a claim) finds what a process that was killed has left.
+ * target's file system, else `near` it: in the nearest directory of that path that exists. Its name begins with the target's, so that
+ * whoever installs there next (one at a time, under a claim) finds what a process that was killed has left.
  */
-export function openWorkshop(cache: LocalCache, target: string): string {
+export function openWorkshop(cache: LocalCache, target: string, near = target): string {
   const name = `${targetName(target)}-${process.pid}-${randomBytes(4).toString('hex')}`;
-  const [first, second] = workshopParents(cache, target);
+  const [first, second] = workshopParents(cache, near);
   for (const parent of deviceOf(first) === deviceOf(second) ? [first, second] : [second]) {
     try {
       mkdirSync(parent, { recursive: true });
@@ -27,8 +27,8 @@ export function openWorkshop(cache: LocalCache, target: string): string {
 }
 
 /** Takes back what an install that was killed has left half done in `target`; call it only while no other install is at work there. */
-export function recoverTarget(cache: LocalCache, target: string): void {
-  for (const parent of workshopParents(cache, target)) {
+export function recoverTarget(cache: LocalCache, target: string, near = target): void {
+  for (const parent of workshopParents(cache, near)) {
     for (const name of listDir(parent)) {
       if (!name.startsWith(`${PREFIX}${targetName(target)}-`)) continue;
       const workshop = join(parent, name);
@@ -83,8 +83,8 @@ function isUntouchedSince(workshop: string, target: string): boolean {
   return journal !== undefined && (changed === undefined || changed.ctimeMs <= journal.mtimeMs + TOLERANCE_MS);
 }
 
-function workshopParents(cache: LocalCache, target: string): [inCache: string, inTarget: string] {
-  return [cache.path('placing'), nearestDirectory(target)];
+function workshopParents(cache: LocalCache, near: string): [inCache: string, beside: string] {
+  return [cache.path('placing'), nearestDirectory(near)];
 }
 
 function targetName(target: string): string {

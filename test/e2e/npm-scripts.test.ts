@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from '../support/run.ts';
@@ -32,10 +32,15 @@ beforeAll(async () => {
       scripts: { install: js(`${NOTE} require('fs').mkdirSync('out/empty', {recursive: true}); require('fs').writeFileSync('out/run', require('leaf'), {mode: 0o777}); require('fs').symlinkSync('run', 'out/link')`), postinstall: js(`${NOTE} require('fs').writeFileSync('made.js', '#!/usr/bin/env node\\n'); require('fs').rmSync('index.js')`) },
     },
   });
+  registry.publish({ name: '@scope/builds', version: '1.0.0', manifest: { scripts: { install: js(`${NOTE} require('fs').writeFileSync('made', '')`) } } });
   const writes = (where: string): Readonly<Record<string, unknown>> => ({ scripts: { postinstall: js(`${NOTE} require('fs').writeFileSync(${where}, '')`) } });
   registry.publish({ name: 'writes-sibling', version: '1.0.0', manifest: { dependencies: { leaf: '1.0.0' }, ...writes(`'../leaf/more.js'`) } });
   registry.publish({ name: 'writes-home', version: '1.0.0', manifest: writes(`process.env.HOME + '/.written'`) });
   registry.publish({ name: 'writes-project', version: '1.0.0', manifest: writes(`process.env.INIT_CWD + '/written'`) });
+  registry.publish({ name: 'intrudes', version: '1.0.0', manifest: { dependencies: { builds: '1.0.0' }, scripts: { postinstall: js(`setTimeout(() => require('fs').writeFileSync('../builds/theirs', ''), 2000)`) } } });
+  registry.publish({ name: 'makes-bin', version: '1.0.0', manifest: { bin: 'index.js', ...writes(`'../.bin/more'`) } });
+  registry.publish({ name: 'links-out', version: '1.0.0', manifest: { scripts: { postinstall: js(`${NOTE} require('fs').symlinkSync('/usr/bin/env', 'env')`) } } });
+  registry.publish({ name: 'goes-on', version: '1.0.0', manifest: { scripts: { postinstall: js(`${NOTE} require('child_process').spawn('sh', ['-c', 'while ! test -e $DIARY.go; do sleep 0.1; done; echo > late'], {detached: true, stdio: 'ignore'}).unref()`) } } });
   registry.publish({ name: 'fails', version: '1.0.0', manifest: { scripts: { postinstall: js(`${NOTE} process.exit(3)`) } } });
 }, 300_000);
 
@@ -86,6 +91,17 @@ describe('a package whose install scripts keep to it', () => {
     }
   });
 
+  it('is served from the store under a name with a scope, and beside a workspace with bins', async () => {
+    const files = { 'packages/one/package.json': JSON.stringify({ name: 'one', version: '1.0.0', bin: 'cli.js', dependencies: { '@scope/builds': '1.0.0' } }), 'packages/one/cli.js': '#!/usr/bin/env node\n' };
+    const directory = await lab.project({ workspaces: ['packages/*'] }, files);
+    const { tree } = await reference(directory);
+    await filled(directory);
+    noted();
+    const hit = await lab.withoutRegistry(() => npm(lab.world.worker(), directory));
+    expect({ code: hit.code, noted: noted() }).toEqual({ code: 0, noted: [] });
+    expect(treeOf(directory)).toEqual(tree);
+  });
+
   it('is built anew where a variable is meant for it', async () => {
     const directory = await lab.project({ dependencies: { builds: '1.0.0' }, description: 'variables' });
     const worker = await filled(directory);
@@ -112,13 +128,17 @@ describe('a package whose install scripts keep to it', () => {
     const directory = await lab.project({ dependencies: { builds: '1.0.0' }, description: 'foreground' });
     const worker = await filled(directory);
     noted();
-    expect((await npm(worker, directory, ['ci', '--foreground-scripts'])).stdout).toContain('> builds@1.0.0 postinstall');
-    expect(noted()).toEqual(['builds install', 'builds postinstall']);
+    for (const time of ['first', 'second']) {
+      const { stdout } = await npm(worker, directory, ['ci', '--foreground-scripts']);
+      expect({ time, stdout }).toMatchObject({ time, stdout: expect.stringContaining('> builds@1.0.0 postinstall') as string });
+      expect(noted()).toEqual(['builds install', 'builds postinstall']);
+      await worker.settle();
+    }
   });
 });
 
 describe('scripts that do more', () => {
-  it.each([['writes-sibling', 'node_modules/leaf/more.js'], ['writes-home', '.written'], ['writes-project', 'written']])('%s is run by npm every time', async (name, written) => {
+  it.each([['writes-sibling', 'node_modules/leaf/more.js'], ['writes-home', '.written'], ['writes-project', 'written'], ['makes-bin', '.bin/more']])('%s is run by npm every time', async (name, written) => {
     const directory = await lab.project({ dependencies: { [name]: '1.0.0' } });
     const { tree } = await reference(directory);
     const worker = await filled(directory);
@@ -127,6 +147,24 @@ describe('scripts that do more', () => {
     expect(noted()).toEqual([`${name} postinstall`]);
     expect(treeOf(directory)).toEqual(tree);
     expect((await worker.cli(['logs'])).stdout).toMatch(new RegExp(`while install scripts ran, \\S*${written.replace('.', '\\.')} was written`));
+  });
+
+  it.each([['goes-on', 'a process is still at work in it'], ['links-out', 'env is a link to /usr/bin/env']])('%s is run by npm every time: %s', async (name, why) => {
+    const directory = await lab.project({ dependencies: { [name]: '1.0.0' } });
+    const worker = await filled(directory);
+    noted();
+    expect(await npm(worker, directory)).toMatchObject({ code: 0 });
+    writeFileSync(`${diary}.go`, ''); // what was left behind may end now
+    expect(noted()).toEqual([`${name} postinstall`]);
+    expect((await worker.cli(['logs'])).stdout).toContain(why);
+  });
+
+  it('and one that writes into another one that has scripts: that one is as it should be elsewhere', async () => {
+    const worker = await filled(await lab.project({ dependencies: { intrudes: '1.0.0' } }));
+    const directory = await lab.project({ dependencies: { builds: '1.0.0' }, description: 'not intruded upon' });
+    const { tree } = await reference(directory);
+    expect(await npm(worker, directory)).toMatchObject({ code: 0 });
+    expect(treeOf(directory)).toEqual(tree);
   });
 
   it('and one that fails: its words, its status, and nothing is served afterwards', async () => {

@@ -6,7 +6,7 @@ import type { Project } from '../project.ts';
 import type { NpmRequest } from '../recognise/request.ts';
 import type { BuiltDetails } from './collect.ts';
 import { builtKeys } from './find.ts';
-import { windowOf } from './window.ts';
+import { windowOf, windowsOf } from './window.ts';
 
 /** What has to be known to collect what install scripts have made; undefined if none has run. */
 export function builtDetails(context: InstallContext, request: NpmRequest, project: Project, report: Report): BuiltDetails | undefined {
@@ -21,6 +21,7 @@ export function builtDetails(context: InstallContext, request: NpmRequest, proje
     keys: [...keys],
     made: [...keys.keys()].filter((location) => !spared.has(location)),
     window: windowOf(report),
+    windows: [...windowsOf(report)],
     umask: owner.umask | request.umask,
     directory,
     roots: project.roots,

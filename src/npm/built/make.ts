@@ -6,8 +6,10 @@ import type { EntryFile, EntryKey } from '../../cache/entry.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError } from '../../errors.ts';
 import { sha256File } from '../../hash.ts';
+import type { Window } from './window.ts';
 import type { PackageEntry } from '../entry.ts';
 import type { BuiltEntry } from './find.ts';
+import { leadsInside } from './links.ts';
 import type { BuiltMeta } from './key.ts';
 
 /** A package after its install scripts. */
@@ -17,20 +19,24 @@ export interface Built {
   readonly path: string;
   /** As its tarball has it. */
   readonly plain: PackageEntry;
-  /** When the last script ended, in epoch milliseconds: whatever is younger was made by somebody else. */
-  readonly until: number;
+  /** From the first script of any package to the end of the last: whatever is younger was made by somebody else. */
+  readonly window: Window;
+  /** When its own scripts ran. */
+  readonly own: readonly Window[];
   readonly umask: number;
 }
 
 /** Makes an entry of a package as its install scripts have left it. Throws UNRECOGNISED, saying why it cannot, or the system's error. */
-export function makeBuilt(cache: LocalCache, { key, path, plain, until, umask }: Built): BuiltEntry {
-  if (cache.files(plain).some((file) => file.path.startsWith('node_modules/'))) throw refused('it has packages bundled with it');
+export function makeBuilt(cache: LocalCache, built: Built): BuiltEntry {
+  const { key, path, plain, window } = built;
+  const packed = new Map(cache.files(plain).map((file) => [file.path, file.sha256]));
+  if ([...packed.keys()].some((file) => file.startsWith('node_modules/'))) throw refused('it has packages bundled with it');
   const staging = cache.stage(key);
   try {
     mkdirSync(staging.tree, { recursive: true });
-    const found = new Finder(path, until, umask);
+    const found = new Finder(built, packed);
     found.visit('');
-    const files = found.files.map((file) => copyFile(path, staging.tree, file, until));
+    const files = found.files.map((file) => copyFile(path, staging.tree, file, window.to));
     const meta: BuiltMeta = { integrity: plain.entry.meta.integrity, links: found.links, directories: found.directories };
     return staging.publish(key, { version: key.version, archive: { filename: plain.entry.archive.filename, sha256: plain.entry.archive.sha256 }, meta }, files);
   } finally {
@@ -47,38 +53,56 @@ class Finder {
   readonly files: Found[] = [];
   readonly links: [string, string][] = [];
   readonly directories: string[] = [];
-  readonly #root: string;
-  readonly #until: number;
-  readonly #umask: number;
+  readonly #built: Built;
+  /** Hashes of the tarball's files, by path. */
+  readonly #packed: ReadonlyMap<string, string>;
 
-  constructor(root: string, until: number, umask: number) {
-    this.#root = root;
-    this.#until = until;
-    this.#umask = umask;
+  constructor(built: Built, packed: ReadonlyMap<string, string>) {
+    this.#built = built;
+    this.#packed = packed;
   }
 
   visit(directory: string): void {
-    const names = readdirSync(join(this.#root, directory)).filter((name) => directory !== '' || name !== 'node_modules');
+    if (!this.#isOfItsScripts(lstatSync(join(this.#built.path, directory)))) throw refused(`${directory || 'the package'} was changed while none of its scripts ran`);
+    const names = readdirSync(join(this.#built.path, directory)).filter((name) => directory !== '' || name !== 'node_modules');
     if (names.length === 0 && directory !== '') this.directories.push(directory);
     for (const name of names.sort()) this.#take(directory === '' ? name : `${directory}/${name}`);
   }
 
   #take(path: string): void {
-    const stat = lstatSync(join(this.#root, path));
+    const full = join(this.#built.path, path);
+    const stat = lstatSync(full);
     const unsafe = unsafePath(path);
     if (unsafe !== undefined) throw refused(`${path} ${unsafe}`);
     if (stat.isDirectory()) return this.visit(path);
-    if (stat.ctimeMs > this.#until) throw refused(`${path} was changed afterwards`);
-    if (stat.isSymbolicLink()) this.links.push([path, readlinkSync(join(this.#root, path))]);
+    const isTheirs = this.#isOfItsScripts(stat) || (stat.isFile() && sha256File(full) === this.#packed.get(path));
+    if (!isTheirs) throw refused(`${path} was changed while none of its scripts ran`);
+    if (stat.ctimeMs > this.#built.window.to) throw refused(`${path} was changed afterwards`);
+    if (stat.isSymbolicLink()) this.links.push([path, this.#linkAt(path)]);
     else if (stat.isFile()) this.files.push({ path, executable: this.#isExecutable(path, stat) });
     else throw refused(`${path} is neither file nor link`);
+  }
+
+  /** Whether something was last changed before there were scripts, or by the package's own. That npm makes bins executable does not count. */
+  #isOfItsScripts({ mtimeMs, ctimeMs }: Stats): boolean {
+    const { window, own } = this.#built;
+    const wasWithin = (time: number): boolean => own.some(({ from, to }) => time >= from && time <= to);
+    return Math.max(mtimeMs, ctimeMs) < window.from || wasWithin(mtimeMs) || wasWithin(ctimeMs);
+  }
+
+  /** A link that leads elsewhere leads to something else elsewhere. */
+  #linkAt(path: string): string {
+    const target = readlinkSync(join(this.#built.path, path));
+    if (!leadsInside(path, target)) throw refused(`${path} is a link to ${target}`);
+    return target;
   }
 
   /** Only what the umask makes of a file, or of a program, can be made again. */
   #isExecutable(path: string, { mode }: Stats): boolean {
     const bits = mode & 0o7777;
-    if (bits === ((0o666 & ~this.#umask) | 0o600)) return false;
-    if (bits === ((0o777 & ~this.#umask) | 0o600)) return true;
+    const { umask } = this.#built;
+    if (bits === ((0o666 & ~umask) | 0o600)) return false;
+    if (bits === ((0o777 & ~umask) | 0o600)) return true;
     throw refused(`${path} has mode ${bits.toString(8)}`);
   }
 }

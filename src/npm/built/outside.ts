@@ -1,8 +1,9 @@
-import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { EntryFile } from '../../cache/entry.ts';
 import { listDir } from '../../cache/sweep.ts';
 import { sha256File } from '../../hash.ts';
+import { isBin, type Bins } from '../bins.ts';
 import type { Window } from './window.ts';
 
 /** What is looked at for traces that install scripts have left outside of their own packages. */
@@ -11,10 +12,14 @@ export interface Surroundings {
   readonly directory: string;
   /** Directories with a node_modules, relative to the project. */
   readonly roots: readonly string[];
+  /** Files of workspaces that npm makes executable, relative to the project. */
+  readonly workspaceBins: ReadonlySet<string>;
   /** Packages whose scripts ran, by location: what is in them is theirs. */
   readonly own: ReadonlySet<string>;
   /** The files of another package, as its tarball has them; undefined for what is no package, or none of a registry. */
   readonly filesAt: (location: string) => ReadonlyMap<string, EntryFile> | undefined;
+  /** The links that npm makes in `.bin` directories. */
+  readonly bins: ReadonlyMap<string, Bins>;
   readonly home: string;
   /** Directories that may be written to: caches of npm, of node-gyp, and ours. */
   readonly caches: readonly string[];
@@ -43,11 +48,17 @@ export function writtenOutside(surroundings: Surroundings): string | undefined {
 function inModules(surroundings: Surroundings, modules: string): string | undefined {
   for (const name of listDir(join(surroundings.directory, modules))) {
     const location = `${modules}/${name}`;
-    if (name === '.bin' || name === '.package-lock.json') continue;
-    const found = name.startsWith('@') ? inModules(surroundings, location) : inPackage(surroundings, location);
+    if (name === '.package-lock.json') continue;
+    const found = name === '.bin' ? inBins(surroundings, location) : name.startsWith('@') ? inModules(surroundings, location) : inPackage(surroundings, location);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** npm makes its links while scripts run, so that their times say nothing. */
+function inBins({ directory, bins }: Surroundings, holder: string): string | undefined {
+  const isTheirs = (path: string): boolean => lstatSync(join(directory, path)).isSymbolicLink() && isBin(bins, path, readlinkSync(join(directory, path)));
+  return listDir(join(directory, holder)).map((name) => `${holder}/${name}`).find((path) => !isTheirs(path));
 }
 
 function inPackage(surroundings: Surroundings, location: string): string | undefined {
@@ -97,7 +108,8 @@ function inHome(surroundings: Surroundings): string | undefined {
 }
 
 /** The first file below a directory that changed while scripts ran; '…' if there is too much to look at. */
-function firstChanged(path: string, { window }: Surroundings, apart: ReadonlySet<string>): string | undefined {
+function firstChanged(path: string, { window, directory: project, workspaceBins }: Surroundings, apart: ReadonlySet<string>): string | undefined {
+  const isBin = (file: string): boolean => file.startsWith(`${project}/`) && workspaceBins.has(file.slice(project.length + 1));
   let seen = 0;
   const visit = (directory: string, depth: number): string | undefined => {
     for (const name of listDir(directory)) {
@@ -106,7 +118,7 @@ function firstChanged(path: string, { window }: Surroundings, apart: ReadonlySet
       const stat = lstatSync(child, { throwIfNoEntry: false });
       if (!stat) continue;
       if (++seen > MAX_LOOKED_AT) return `${path}/…`;
-      if (!stat.isDirectory() && changedIn(stat, window)) return child;
+      if (!stat.isDirectory() && changedIn(isBin(child) ? { ctimeMs: stat.mtimeMs } : stat, window)) return child;
       const found = stat.isDirectory() && depth < MAX_DEPTH ? visit(child, depth + 1) : undefined;
       if (found !== undefined) return found;
     }
@@ -120,6 +132,6 @@ function changedFile(path: string, { window }: Surroundings): string | undefined
   return stat && changedIn(stat, window) ? path : undefined;
 }
 
-function changedIn({ ctimeMs }: Stats, { from, to }: Window): boolean {
+function changedIn({ ctimeMs }: Pick<Stats, 'ctimeMs'>, { from, to }: Window): boolean {
   return ctimeMs >= from && ctimeMs <= to;
 }

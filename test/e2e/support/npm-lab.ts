@@ -90,6 +90,6 @@ export function removeModules(directory: string): void {
 }
 
 /** What npm says, without the time that it took, and without our line. */
-export function said({ stdout }: Outcome): string {
+export function said({ stdout }: Pick<Outcome, 'stdout'>): string {
   return stdout.replace(/ in \d+(ms|s|m)/g, '').replace(/^pkg-cache: .*\n/m, '');
 }

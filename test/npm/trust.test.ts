@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import type { TreeMeta } from '../../src/npm/entry.ts';
+import { parseLock } from '../../src/npm/lockfile.ts';
+import { whyNotTrusted } from '../../src/npm/trust.ts';
+import { directory, requestOf, world } from './recognise/support.ts';
+
+const PACKAGES = {
+  'node_modules/a': { version: '1.0.0', resolved: 'https://registry/a.tgz', integrity: 'sha512-a', bin: { a: './cli.js' } },
+  'node_modules/@s/b': { version: '1.0.0', integrity: 'sha512-b', bin: { b: 'bin/b.js' } },
+  'node_modules/a/node_modules/c': { version: '1.0.0', integrity: 'sha512-c', bin: { c: 'c.js' } },
+  'node_modules/one': { resolved: 'packages/one', link: true },
+  'packages/one': { version: '1.0.0', bin: { one: 'cli.js' } },
+};
+
+const TREE: TreeMeta = {
+  packages: [['node_modules/@s/b', 'sha512-b'], ['node_modules/a', 'sha512-a'], ['node_modules/a/node_modules/c', 'sha512-c']],
+  links: [['node_modules/one', '../packages/one']],
+  bins: [['node_modules/.bin/a', '../a/cli.js'], ['node_modules/.bin/b', '../@s/b/bin/b.js'], ['node_modules/.bin/one', '../one/cli.js'], ['node_modules/a/node_modules/.bin/c', '../c/c.js']],
+  built: [],
+  unsupported: [],
+  unreviewed: [],
+};
+
+describe('a tree that somebody has made', () => {
+  const judge = (tree: Partial<TreeMeta>): string | undefined => {
+    const lock = parseLock(JSON.stringify({ lockfileVersion: 3, packages: PACKAGES }));
+    return whyNotTrusted({ ...TREE, ...tree }, lock, lock, requestOf('ci', world(directory({ 'package.json': '{}' }))));
+  };
+
+  it('is trusted if it is what npm makes of the lockfile', () => {
+    expect(judge({})).toBeUndefined();
+  });
+
+  it.each<[string, Partial<TreeMeta>]>([
+    ['a link to somewhere else', { links: [['node_modules/one', '/etc']] }],
+    ['a link above the project', { links: [['node_modules/one', '../../elsewhere']] }],
+    ['a link in the place of a package', { links: [['node_modules/a', '../packages/one']] }],
+    ['a link where nothing is', { links: [...TREE.links, ['node_modules/d', '../packages/one']] }],
+    ['a package where nothing is', { packages: [...TREE.packages, ['node_modules/../../d', 'sha512-a']] }],
+    ['another package', { packages: [['node_modules/a', 'sha512-other'], ...TREE.packages.slice(1)] }],
+    ['a package missing', { packages: TREE.packages.slice(1) }],
+    ['a bin that leads out', { bins: [['node_modules/.bin/a', '../../../../bin/sh']] }],
+    ['a bin that leads to another package', { bins: [['node_modules/.bin/a', '../@s/b/bin/b.js']] }],
+    ['a bin of a name that nobody has', { bins: [['node_modules/.bin/ls', '../a/cli.js']] }],
+    ['a bin outside', { bins: [['../node_modules/.bin/a', '../a/cli.js']] }],
+  ])('is not with %s', (_, tree) => {
+    expect(judge(tree)).toBeTypeOf('string');
+  });
+});
