@@ -7,20 +7,28 @@ import { Transform } from 'node:stream';
 
 const [port, latency, bandwidth] = process.argv.slice(2).map(Number);
 
-/** Holds every chunk back for as long as it would be on its way. */
+/** Holds every chunk back for as long as it would be on its way. What came first goes first, however exact timers are. */
 function line() {
   let free = 0;
+  const waiting = [];
+  const arrive = (stream) => {
+    for (const now = performance.now(); waiting[0]?.at <= now + 0.5; ) stream.push(waiting.shift().chunk);
+    if (waiting.length > 0) setTimeout(arrive, waiting[0].at - performance.now(), stream);
+  };
   return new Transform({
     highWaterMark: 1 << 20,
     transform(chunk, _encoding, done) {
       const now = performance.now();
       free = Math.max(free, now) + (chunk.length / bandwidth) * 1000;
-      // The line is taken until `free`, and the chunk arrives half a latency later; the next one may follow it at once.
-      setTimeout(() => this.push(chunk), free - now + latency / 2);
+      const at = free + latency / 2;
+      waiting.push({ at, chunk });
+      if (waiting.length === 1) setTimeout(arrive, at - now, this);
+      // The line is taken until `free`; the next chunk may follow this one at once.
       setTimeout(done, Math.max(0, free - now - 2));
     },
     flush(done) {
-      setTimeout(done, Math.max(0, free - performance.now()) + latency / 2 + 5);
+      const wait = () => (waiting.length === 0 ? done() : setTimeout(wait, 5));
+      wait();
     },
   });
 }

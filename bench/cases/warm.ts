@@ -74,5 +74,5 @@ function packOf(data: string): string {
 }
 
 function curl(env: Env, path: string): string {
-  return `curl -sf --aws-sigv4 aws:amz:us-east-1:s3 --user ${env['AWS_ACCESS_KEY_ID']}:${env['AWS_SECRET_ACCESS_KEY']} '${env['AWS_ENDPOINT_URL_S3']}${path}'`;
+  return `curl -sf -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' --aws-sigv4 aws:amz:us-east-1:s3 --user ${env['AWS_ACCESS_KEY_ID']}:${env['AWS_SECRET_ACCESS_KEY']} '${env['AWS_ENDPOINT_URL_S3']}${path}'`;
 }

