@@ -3,6 +3,7 @@ import type { Entry, EntryKey } from './cache/entry.ts';
 import type { LocalCache, LocalEntry } from './cache/local.ts';
 import type { Ownership } from './cache/shelf.ts';
 import type { Policy } from './policy.ts';
+import type { InstallEvent } from './stats/record.ts';
 
 /** An entry that is made of an archive as its registry has it, known by its hex SHA-512. */
 export interface Original {
@@ -67,8 +68,10 @@ export interface InstallContext {
 
   /** A path for a report of the tool, or for what it is told; undefined if the cache cannot be written. */
   readonly newReport: () => string | undefined;
-  /** Has collected what the report will tell, once the tool has ended; false if that cannot be. */
-  readonly collectAfterwards: (details: unknown) => boolean;
+  /** Has collected what the report will tell, once the tool has ended; false if that cannot be. `elapsed`: it has, and took so many milliseconds. */
+  readonly collectAfterwards: (details: unknown, elapsed?: number) => boolean;
+  /** For the statistics, once per install. */
+  readonly note: (event: Omit<InstallEvent, 'ecosystem'>) => void;
   /** Have ready copies made of entries that were used. */
   readonly prepareAgain: (ids: readonly string[]) => void;
   /** The same, of something that the ecosystem puts together from entries; `details` is for it alone. */

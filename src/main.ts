@@ -11,6 +11,7 @@ import { mirror, runTool } from './passthrough.ts';
 import { EXEC, type Decision, type InstallContext, type Remote, type Role } from './context.ts';
 import { install } from './pip/install.ts';
 import { Policy } from './policy.ts';
+import { noteInstall } from './stats/record.ts';
 
 /**
  * The app behind the shims. Called as
@@ -132,6 +133,7 @@ function openCache(directory: string, rules: CacheRules): LocalCache {
 }
 
 function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cache, lease, umask, role, interruption }: Call): InstallContext {
+  const began = Date.now();
   const spool = new Spool(cache);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getegid?.() ?? 0, umask };
   const leave = (job: Job): boolean => {
@@ -169,7 +171,8 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
     },
     newReport: () => spool.newReport(),
     // The shim becomes the real tool; in charge, we end after it.
-    collectAfterwards: (details) => leave({ kind: 'collect', ecosystem, after: watch(role === 'in charge' ? process.pid : process.ppid), details }),
+    collectAfterwards: (details, elapsed) => leave({ kind: 'collect', ecosystem, after: watch(role === 'in charge' ? process.pid : process.ppid), details, ...(elapsed !== undefined && { elapsed }) }),
+    note: (event) => noteInstall(cache, { ecosystem, ...event }, Date.now() - began),
     prepareAgain: (ids) => void leave({ kind: 'prepare', ids, owner }),
     assembleAgain: (details) => void leave({ kind: 'assemble', ecosystem, details, owner }),
   };

@@ -3,6 +3,7 @@ import { clean } from '../cache/clean.ts';
 import { describe, type LocalCache } from '../cache/local.ts';
 import type { Spool } from '../fleet/spool.ts';
 import { logFiles, type Log } from '../log.ts';
+import { foldStatistics } from '../stats/totals.ts';
 import type { Settings } from '../settings.ts';
 
 export interface House {
@@ -12,6 +13,9 @@ export interface House {
   readonly log: Log;
 }
 
+/** How long sums of installs are kept. */
+const STATISTICS_DAYS = 400;
+
 /** How long the cache is left alone after it has been looked through, in milliseconds. */
 const PAUSE_MS = 60_000;
 
@@ -19,6 +23,7 @@ const PAUSE_MS = 60_000;
 export function keepHouse({ cache, spool, settings, log }: House): void {
   try {
     logFiles(cache).sweep(settings.logDays);
+    foldStatistics(cache, STATISTICS_DAYS);
     if (settings.cleanLimit === 0 || !isDue(cache)) return;
     const pending = new Set(spool.uploads());
     const limit = settings.cleanLimit < 0 ? Infinity : settings.cleanLimit * 1000;

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { LocalCache, assertTrustworthy } from '../cache/local.ts';
 import { configFiles, processEnv, readSettings, type Env, type Settings } from '../config.ts';
+import type { Remote } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { BackgroundOptions } from '../fleet/background.ts';
 import type { Pace } from '../fleet/pace.ts';
@@ -12,6 +13,7 @@ import { prepareTree, type PrepareDetails } from '../npm/prepared.ts';
 import { collect as collectPip } from '../pip/collect/collect.ts';
 import type { CollectDetails as PipDetails } from '../pip/collect/job.ts';
 import { Policy } from '../policy.ts';
+import { noteRealInstall } from '../stats/record.ts';
 import type { Store } from '../store/store.ts';
 import { FleetWorld, type OpenFleet } from './fleet-world.ts';
 
@@ -21,7 +23,10 @@ export interface World {
   readonly settings: Settings;
   readonly cacheDir: string;
   readonly cache: LocalCache;
+  readonly policy: Policy;
   readonly spool: Spool;
+  /** The store as an install sees it; undefined without one. */
+  readonly openRemote: () => Promise<Remote | undefined>;
   readonly background: BackgroundOptions;
   /** Undefined without a store. */
   readonly fleet: FleetWorld | undefined;
@@ -53,8 +58,23 @@ export function openWorld({ afresh = false } = {}): World {
   };
   const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, allowed: (key) => policy.whyNot(key) === undefined, isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), log });
   const openUploads = store === undefined ? undefined : (): Promise<Store> => openStore(store);
-  const background: BackgroundOptions = { cache, spool, housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: openUploads, collectors, assemblers, log, ...fleet?.uploads(afresh) };
-  return { env, settings, cacheDir, cache, spool, background, fleet };
+  const background: BackgroundOptions = {
+    cache,
+    spool,
+    noteRealInstall: (ecosystem, ids, ms) => noteRealInstall(cache, ecosystem === 'npm' ? 'npm' : 'pip', ids, ms),
+    housekeeping: () => keepHouse({ cache, spool, settings, log }),
+    openStore: openUploads,
+    collectors,
+    assemblers,
+    log,
+    ...fleet?.uploads(afresh),
+  };
+  const openRemote = async (): Promise<Remote | undefined> => {
+    if (store === undefined) return undefined;
+    const { remoteStore } = await import('../fleet/remote.ts');
+    return await remoteStore(cache, store, env);
+  };
+  return { env, settings, cacheDir, cache, policy, spool, openRemote, background, fleet };
 }
 
 /** As `openWorld`, for a command on the fleet. Throws CONFIG without a store, too. */

@@ -30,6 +30,8 @@ export interface BackgroundOptions {
   readonly collectors: Readonly<Record<string, Collector>>;
   readonly assemblers: Readonly<Record<string, Assembler>>;
   readonly log: Log;
+  /** Is told which entries came of a real install, and how many milliseconds that took. */
+  readonly noteRealInstall?: (ecosystem: string, ids: readonly string[], ms: number) => void;
   /** Is called when the spool is empty: old logs go, and what the cache should not keep. */
   readonly housekeeping?: () => void;
   /** Why nothing is to be written to the store for now; undefined: it may be tried. */
@@ -106,6 +108,7 @@ export class SpoolWork {
   problem: string | undefined;
   readonly #options: BackgroundOptions;
   #resume = 0;
+  readonly #awaited = new Set<string>();
 
   constructor(options: BackgroundOptions) {
     this.#options = options;
@@ -113,7 +116,7 @@ export class SpoolWork {
 
   /** Does the jobs that can be done now, then uploads; whether there was a job. */
   async round(): Promise<boolean> {
-    const done = doJobs(this.#options);
+    const done = doJobs(this.#options, this.#awaited);
     if (Date.now() >= this.#resume) {
       this.problem = await upload(this.#options);
       if (this.problem !== undefined) this.#resume = Date.now() + UPLOAD_PAUSE;
@@ -128,12 +131,15 @@ export function isInstalling({ cache, spool }: Pick<BackgroundOptions, 'cache' |
   return watched || listDir(cache.path('claims')).some((name) => name.startsWith('env-') && isClaimed(cache.path('claims', name)));
 }
 
-/** Does every job that can be done now; whether there was one. */
-export function doJobs(options: BackgroundOptions): boolean {
+/** Does every job that can be done now; whether there was one. `awaited`: paths of those that could not be done a moment ago. */
+export function doJobs(options: BackgroundOptions, awaited = new Set<string>()): boolean {
   let done = false;
   for (const spooled of sorted(options.spool.jobs())) {
-    if (!isDue(spooled)) continue;
-    attempt(options, spooled);
+    if (!isDue(spooled)) {
+      awaited.add(spooled.path);
+      continue;
+    }
+    attempt(options, spooled, awaited.has(spooled.path) ? Date.now() - spooledAt(spooled) : undefined);
     options.spool.done(spooled);
     done = true;
   }
@@ -149,9 +155,10 @@ function isDue(spooled: Spooled): boolean {
   return spooled.job.kind !== 'collect' || hasEnded(spooled.job.after, spooledAt(spooled));
 }
 
-function attempt(options: BackgroundOptions, { job }: Spooled): void {
+/** `waited`: how long a job was waited for that has just become due, in milliseconds. */
+function attempt(options: BackgroundOptions, { job }: Spooled, waited: number | undefined): void {
   try {
-    if (job.kind === 'collect') collectJob(options, job);
+    if (job.kind === 'collect') collectJob(options, job, job.elapsed ?? waited);
     else if (job.kind === 'prepare') prepareJob(options, job);
     else options.assemblers[job.ecosystem]?.(options.cache, job.details, job.owner);
   } catch (error) {
@@ -159,7 +166,8 @@ function attempt(options: BackgroundOptions, { job }: Spooled): void {
   }
 }
 
-function collectJob({ cache, spool, openStore, collectors, log }: BackgroundOptions, job: Job & { kind: 'collect' }): void {
+function collectJob({ cache, spool, openStore, collectors, log, noteRealInstall }: BackgroundOptions, job: Job & { kind: 'collect' }, elapsed: number | undefined): void {
+  const ids: string[] = [];
   // Noted before it can be seen: if we are killed in between, the next one finds the entry, takes it for an old one, and nobody would upload it.
   const willCreate = (id: string): void => {
     if (openStore) spool.addUpload(id);
@@ -168,11 +176,13 @@ function collectJob({ cache, spool, openStore, collectors, log }: BackgroundOpti
   for (const collected of collectors[job.ecosystem]?.(cache, job.details, willCreate) ?? []) {
     const seconds = (Date.now() - began) / 1000;
     if (collected.outcome === 'created') {
-      const { entry } = collected.local;
+      const { entry, id } = collected.local;
+      ids.push(id);
       log(`cached ${describe(entry)}`, { entry: describe(entry), seconds, bytes: entry.size });
     } else if (collected.outcome === 'skipped') log(`not cached: ${collected.what}: ${collected.why}`, { level: 'warn', entry: collected.what });
     began = Date.now();
   }
+  if (elapsed !== undefined && ids.length > 0) noteRealInstall?.(job.ecosystem, ids, elapsed);
 }
 
 function prepareJob({ cache }: BackgroundOptions, job: Job & { kind: 'prepare' }): void {

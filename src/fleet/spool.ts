@@ -16,8 +16,9 @@ export interface Watched {
 
 /** What a finished command left for the background process. */
 export type Job =
-  /** Snapshot what an installer brought, once that process has ended. `details` is for the ecosystem alone. */
-  | { readonly kind: 'collect'; readonly ecosystem: string; readonly after: Watched; readonly details: unknown }
+  /** Snapshot what an installer brought, once that process has ended. `details` is for the ecosystem alone.
+   * `elapsed`: milliseconds that it took, where it has ended already. */
+  | { readonly kind: 'collect'; readonly ecosystem: string; readonly after: Watched; readonly details: unknown; readonly elapsed?: number }
   /** Make ready copies of entries. */
   | { readonly kind: 'prepare'; readonly ids: readonly string[]; readonly owner: Ownership }
   /** Make a ready copy of what an ecosystem puts together from entries. `details` is for the ecosystem alone. */

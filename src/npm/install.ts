@@ -9,12 +9,14 @@ import { treeKey } from './entry.ts';
 import { factsOf } from './facts.ts';
 import { builtDetails } from './built/details.ts';
 import type { Report } from './inside/plan.ts';
-import { runWithCache } from './inside/run.ts';
+import { runWithCache, type Ran } from './inside/run.ts';
+import { isInstalled } from './lockfile.ts';
 import { announceSources, whyNotPrinted } from './output.ts';
 import { platformOf } from './platform.ts';
 import { fingerprint, readProject, type Project } from './project.ts';
 import { recogniseNpm } from './recognise/argv.ts';
 import type { NpmRequest } from './recognise/request.ts';
+import type { MissReason } from '../stats/record.ts';
 import { serve } from './serve.ts';
 
 /**
@@ -26,21 +28,54 @@ import { serve } from './serve.ts';
  */
 export async function install(context: InstallContext): Promise<Decision> {
   const started = Date.now();
-  const facts = unlessUnrecognised(() => factsOf(context.tool, context.env));
-  if (!facts) return leave(context, "it is not npm's own script");
-  const recognition = recogniseNpm(context.argv, facts, context);
-  if (recognition.kind === 'other') return EXEC;
-  if (recognition.kind === 'passthrough' && !recognition.observe) return leave(context, recognition.reason);
-  const { request } = recognition;
-  const project = unlessUnrecognised(() => readProject(request.prefix));
-  const key = project && keyOf(project, request);
-  const reason = recognition.kind === 'passthrough' ? recognition.reason : whyNotServed(request, project);
-  if (reason === undefined && project && key && (await serve({ context, request, project, key, started }))) return { kind: 'exit', outcome: { code: 0 } };
-  if (context.role === 'shielded') return EXEC;
-  return context.role === 'aside' ? { kind: 'continue' } : await runNpm(context, request, project, key);
+  const considered = consider(context);
+  if ('leftToNpm' in considered) return considered.isInstall ? leave(context, considered.leftToNpm) : EXEC;
+  const { request, project, key, notServed } = considered;
+  if (notServed === undefined && project && key && (await serve({ context, request, project, key, started }))) return { kind: 'exit', outcome: { code: 0 } };
+  if (context.role === 'aside') return { kind: 'continue' };
+  const why: MissReason = notServed === undefined ? 'not cached' : 'options';
+  if (context.role === 'shielded') {
+    context.note({ ...NOTHING, why });
+    return EXEC;
+  }
+  return await runNpm(context, request, { project, key, why });
 }
 
+/** A command that is the real npm's alone, and why. */
+interface LeftToNpm {
+  readonly leftToNpm: string;
+  /** It is an install, or may be one. */
+  readonly isInstall: boolean;
+}
+
+/** An install, and what is known of it before anything is looked up. */
+export interface Considered {
+  readonly request: NpmRequest;
+  /** Undefined where only npm can read the project. */
+  readonly project: Project | undefined;
+  /** Of the tree that npm would make. */
+  readonly key: EntryKey | undefined;
+  /** Why npm has to do it, though what it brings may be cached; undefined if there is no reason. */
+  readonly notServed: string | undefined;
+}
+
+/** Recognises a command, and reads the project that it is for. */
+export function consider(context: InstallContext): Considered | LeftToNpm {
+  const facts = unlessUnrecognised(() => factsOf(context.tool, context.env));
+  if (!facts) return { leftToNpm: "it is not npm's own script", isInstall: true };
+  const recognition = recogniseNpm(context.argv, facts, context);
+  if (recognition.kind === 'other') return { leftToNpm: 'not an install', isInstall: false };
+  if (recognition.kind === 'passthrough' && !recognition.observe) return { leftToNpm: recognition.reason, isInstall: true };
+  const { request } = recognition;
+  const project = unlessUnrecognised(() => readProject(request.prefix));
+  const notServed = recognition.kind === 'passthrough' ? recognition.reason : whyNotServed(request, project);
+  return { request, project, key: project && keyOf(project, request), notServed };
+}
+
+const NOTHING = { local: 0, store: 0, missed: 0, bytes: 0, ids: [] };
+
 function leave(context: InstallContext, reason: string): Decision {
+  context.note({ ...NOTHING, why: 'not recognised' });
   if (context.argv.some((argument) => /^(?:-d+|--verbose|--loglevel=verbose)$/.test(argument))) context.printError(`pkg-cache: left to npm: ${reason}\n`);
   return EXEC;
 }
@@ -73,19 +108,34 @@ function hasModules(directory: string): boolean {
   return existsSync(path) && readdirSync(path).length > 0;
 }
 
+/** What is left to npm, and why. */
+interface Left {
+  readonly project: Project | undefined;
+  readonly key: EntryKey | undefined;
+  readonly why: MissReason;
+}
+
 /** The real npm; afterwards, if it succeeds, what it has brought and made is collected. */
-async function runNpm(context: InstallContext, request: NpmRequest, before: Project | undefined, key: EntryKey | undefined): Promise<Decision> {
+async function runNpm(context: InstallContext, request: NpmRequest, { project: before, key, why }: Left): Promise<Decision> {
+  const began = Date.now();
   const ran = before && (await runWithCache(context, request, before));
   const outcome = ran?.outcome ?? (await context.runTool(context.env));
+  noteRun(context, { project: before, why }, ran);
   if ('code' in outcome && outcome.code === 0) {
     if (ran) announceSources(request, ran.sources, context);
-    tryToCollect(context, request, key, ran?.report);
+    tryToCollect(context, request, key, ran?.report, Date.now() - began);
   }
   return { kind: 'exit', outcome };
 }
 
+function noteRun(context: InstallContext, { project, why }: Pick<Left, 'project' | 'why'>, ran: Ran | undefined): void {
+  const { fromCache: local, fromStore: store } = ran?.sources ?? { fromCache: 0, fromStore: 0 };
+  const all = [...(project?.lock.packages.keys() ?? [])].filter(isInstalled).length;
+  context.note({ ...NOTHING, why, local, store, missed: Math.max(0, all - local - store) });
+}
+
 /** npm is through, and has succeeded: whatever goes wrong here must not show. */
-function tryToCollect(context: InstallContext, request: NpmRequest, key: EntryKey | undefined, report: Report | undefined): void {
+function tryToCollect(context: InstallContext, request: NpmRequest, key: EntryKey | undefined, report: Report | undefined, elapsed: number): void {
   try {
     const project = readProject(request.prefix);
     const { npmVersion, nodeVersion, cache: npmCache } = request;
@@ -93,7 +143,7 @@ function tryToCollect(context: InstallContext, request: NpmRequest, key: EntryKe
     const repeatable = keyOf(project, request).version === key?.version && whyNotServed({ ...request, command: 'ci' }, project) === undefined;
     const captured = repeatable ? captureTree(project, request, report) : undefined;
     const details: CollectDetails = { npmCache, lock: project.lock.text, npmVersion, nodeVersion, tree: key && captured && { key, captured }, built: report && builtDetails(context, request, project, report) };
-    context.collectAfterwards(details);
+    context.collectAfterwards(details, elapsed);
   } catch {
     // A project that only npm can read, or a node_modules without a hidden lockfile.
   }

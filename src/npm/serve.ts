@@ -151,6 +151,7 @@ class Attempt {
       throw error;
     }
     this.#tell(tree, hidden);
+    this.#note(tree);
     made.close();
     if (this.#mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.#umask, built: idsOf(findBuilt(context.cache, this.#builtKeys(tree))) } satisfies PrepareDetails);
     return true;
@@ -169,6 +170,12 @@ class Attempt {
     const { context, request, project, started } = this.#serving;
     const used = new Set(entry.meta.packages.map(([location, integrity]) => (entry.meta.built.includes(location) ? location : integrity))).size;
     announce(request, { lock: project.lock, hidden, meta: entry.meta }, { elapsed: Date.now() - started, fromStore: this.#pulled, fromCache: used - this.#pulled }, context);
+  }
+
+  #note({ id, entry }: TreeEntry): void {
+    const { length } = entry.meta.packages;
+    const bytes = [...this.#packages.values()].reduce((sum, each) => sum + each.entry.size, 0);
+    this.#serving.context.note({ local: length - this.#pulled, store: this.#pulled, missed: 0, bytes, ids: [id] });
   }
 
   #mayPrepare({ entry }: TreeEntry): boolean {

@@ -1,21 +1,20 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { entryId, type EntryKey } from '../cache/entry.ts';
+import { entryId } from '../cache/entry.ts';
 import { ReadyCopies } from '../cache/ready.ts';
 import { PkgCacheError } from '../errors.ts';
-import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
-import { EXEC, type Decision, type InstallContext, type Outcome, type Remote } from '../context.ts';
+import { NotClosed, type Closure, type Wanted } from './closure.ts';
+import { EXEC, type Decision, type InstallContext, type Outcome, type Remote, type Role } from '../context.ts';
 import { readReport } from './collect/report.ts';
-import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
-import { findInstalled, findLeftover, isReplaceable, type InstalledView } from './installed.ts';
+import type { PipManifest } from './entry.ts';
 import { installationOrder } from './order.ts';
 import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
 import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/workshop.ts';
 import { announceEnd, announceHits, announceIgnored, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
+import type { MissReason } from '../stats/record.ts';
 import { whyNotServed } from './refusals.ts';
-import { collectDetails, sourcesOf, understand, type Understood } from './understand.ts';
+import { Search } from './search.ts';
+import { collectDetails, understand, type LeftToPip, type Understood } from './understand.ts';
 
 /**
  * The path of an install.
@@ -27,15 +26,15 @@ import { collectDetails, sourcesOf, understand, type Understood } from './unders
  */
 export async function install(context: InstallContext): Promise<Decision> {
   const understood = understand(context);
-  if ('leftToPip' in understood) return leave(context, understood.leftToPip);
+  if ('leftToPip' in understood) return leave(context, understood);
   const refusal = whyNotServed(understood);
-  if (refusal !== undefined) return observe(context, understood, refusal);
+  if (refusal !== undefined) return observe(context, understood, refusal, 'options');
   try {
     return await attempt(context, understood);
   } catch (error) {
     if (error instanceof NeedsCharge) return { kind: 'continue' };
-    if (error instanceof NotClosed) return observe(context, understood, error.message);
-    if (error instanceof PkgCacheError && error.code === 'UNRECOGNISED') return observe(context, understood, error.message);
+    if (error instanceof NotClosed) return observe(context, understood, error.message, 'not closed');
+    if (error instanceof PkgCacheError && error.code === 'UNRECOGNISED') return observe(context, understood, error.message, 'not recognised');
     throw error;
   }
 }
@@ -50,17 +49,21 @@ async function attempt(context: InstallContext, understood: Understood): Promise
   }
 }
 
-function leave(context: InstallContext, reason: string): Decision {
+function leave(context: InstallContext, { leftToPip: reason, isInstall }: LeftToPip): Decision {
+  if (isInstall) context.note({ ...NOTHING, why: 'not recognised' });
   if (context.argv.some((argument) => /^-v+$|^--verbose$/.test(argument))) context.print(`pkg-cache: left to pip: ${reason}\n`);
   return EXEC;
 }
 
 /** The real pip does it all; what it brings from an index is cached when it has ended. */
-function observe(context: InstallContext, understood: Understood, reason: string): Decision {
+function observe(context: InstallContext, understood: Understood, reason: string, why: MissReason, missed = 0): Decision {
+  context.note({ ...NOTHING, why, missed });
   outputFor(context, understood).verbose(`pkg-cache: left to pip: ${reason}`);
   const file = collectAfterwards(context, understood);
   return file === undefined ? EXEC : { kind: 'report', file };
 }
+
+const NOTHING = { local: 0, store: 0, missed: 0, bytes: 0, ids: [] };
 
 /** Where pip is to report to, if what it brings can be cached. */
 function collectAfterwards(context: InstallContext, understood: Understood): string | undefined {
@@ -92,12 +95,6 @@ class Attempt {
   readonly #context: InstallContext;
   readonly #understood: Understood;
   readonly #output: Output;
-  /** What the interpreter sees, as of when this install has the environment to itself. */
-  #environment: InstalledView = new Map();
-  readonly #local = new Map<string, PipEntry>();
-  readonly #pulled = new Set<string>();
-  readonly #remote = new Map<string, PipManifest>();
-
   constructor(context: InstallContext, understood: Understood) {
     this.#context = context;
     this.#understood = understood;
@@ -106,7 +103,7 @@ class Attempt {
 
   async run(): Promise<Decision> {
     const claim = await takeTurn(this.#context.cache, this.#understood.layoutOf('').actual.purelib, this.#context.checkpoint);
-    if (!claim) return observe(this.#context, this.#understood, 'another install is at work in the same environment');
+    if (!claim) return observe(this.#context, this.#understood, 'another install is at work in the same environment', 'busy');
     try {
       recoverTarget(this.#context.cache, this.#understood.layoutOf('').actual.purelib);
       return await this.#runAlone();
@@ -116,80 +113,35 @@ class Attempt {
   }
 
   async #runAlone(): Promise<Decision> {
-    const { sitePaths } = this.#understood.python;
-    const leftover = findLeftover(sitePaths);
-    if (leftover !== undefined) throw new NotClosed(`${leftover} is what a broken install has left`);
-    this.#environment = findInstalled(sitePaths);
-    const installed = this.#installed();
-    const local = this.#close(installed);
-    const closure = local.missing.length === 0 ? local : await this.#askStore(local, installed);
-    if (closure.missing.length === 0) return this.#serve(closure, installed);
+    // What the interpreter sees, as of when this install has the environment to itself.
+    const search = new Search(this.#context, this.#understood);
+    const local = search.close();
+    const closure = local.missing.length === 0 ? local : await this.#askStore(local, search);
+    if (closure.missing.length === 0) return this.#serve(closure, search);
     if (!this.#canMix(closure)) {
-      explainMisses(this.#output, closure, this.#sourceOf);
-      return observe(this.#context, this.#understood, 'part of the set is not cached');
+      explainMisses(this.#output, closure, search.sourceOf);
+      return observe(this.#context, this.#understood, 'part of the set is not cached', 'not cached', closure.missing.length);
     }
     if (this.#context.role === 'aside') return { kind: 'continue' };
-    explainMisses(this.#output, closure, this.#sourceOf);
-    return await this.#serveAndRunPip(closure, installed);
-  }
-
-  /** Where pip does not look at what is installed, nothing counts as installed. */
-  #installed(): InstalledView {
-    const { destination } = this.#understood;
-    return destination.kind === 'target' ? new Map() : this.#environment;
-  }
-
-  #close(installed: InstalledView): Closure {
-    const { request, python } = this.#understood;
-    const closure = closeSet({ request, markers: python.markers, installed, environment: this.#environment, find: (wanted) => this.#find(wanted) });
-    if (request.requireHashes) assertHashed(closure);
-    this.#assertPlaceable(closure, installed);
-    return closure;
-  }
-
-  /** Under which keys a distribution may lie; none if policy is against it. */
-  #keys({ name, pin }: Wanted): EntryKey[] {
-    const { platform, builtPlatform, origin, request } = this.#understood;
-    if (this.#context.policy.whyNot({ ecosystem: 'pip', name, version: pin }, sourcesOf(request)) !== undefined) return [];
-    const platforms = request.buildOptions ? [platform] : [platform, builtPlatform];
-    return platforms.map((each) => pipKey(name, pin, each, origin));
-  }
-
-  #find(wanted: Wanted): PipManifest | undefined {
-    for (const key of this.#keys(wanted)) {
-      const id = entryId(key);
-      const local = this.#local.get(id) ?? this.#context.cache.lookup<PipEntry['entry']['meta']>(key);
-      if (local) this.#local.set(id, local);
-      const entry = local?.entry ?? this.#remote.get(id);
-      if (entry && this.#hasAllowedHash(wanted, entry)) return entry;
-    }
-    return undefined;
-  }
-
-  #hasAllowedHash({ requirement }: Wanted, entry: PipManifest): boolean {
-    if (!this.#understood.request.requireHashes) return true;
-    return requirement.hashes.sha256?.includes(entry.archive.sha256) ?? false;
+    explainMisses(this.#output, closure, search.sourceOf);
+    return await this.#serveAndRunPip(closure, search);
   }
 
   /**
    * Manifests first: a set that is not closed is found out before anything large is fetched. What takes long is left to the process
    * that is in charge, which gets the caller's signals.
    */
-  async #askStore(closure: Closure, installed: InstalledView): Promise<Closure> {
+  async #askStore(closure: Closure, search: Search): Promise<Closure> {
     const remote = await this.#context.openRemote();
     if (!remote) return closure;
     let passedOn = false;
     try {
-      const complete = await this.#findRemotely(remote, closure, installed);
-      const wanted = [...complete.entries.values()].filter((entry) => !this.#local.has(entryId(entry.key)));
+      const complete = await search.findRemotely(remote, closure);
+      const wanted = [...complete.entries.values()].filter((entry) => !search.localEntry(entry));
       if (this.#context.role === 'aside' && this.#isLong(complete, wanted)) throw new NeedsCharge();
-      for (const [id, local] of await this.#context.interruptible(remote.pull(wanted.map((entry) => entryId(entry.key))))) {
-        this.#local.set(id, local as PipEntry);
-        this.#pulled.add(id);
-      }
+      search.addPulled(await this.#context.interruptible(remote.pull(wanted.map((entry) => entryId(entry.key)))));
       this.#context.checkpoint();
-      this.#remote.clear();
-      const closed = this.#close(installed);
+      const closed = search.close();
       // What could not be pulled the process in charge tries once more, before it leaves it to pip.
       if (this.#context.role === 'aside' && closed.missing.length > 0 && this.#canMix(closed)) throw new NeedsCharge();
       return closed;
@@ -217,47 +169,17 @@ class Attempt {
     return bytes > LONG_PULL || (closure.missing.length > 0 && this.#canMix(closure));
   }
 
-  async #findRemotely(remote: Remote, start: Closure, installed: InstalledView): Promise<Closure> {
-    const asked = new Set<string>();
-    for (let closure = start; ; closure = this.#close(installed)) {
-      const keys = closure.missing.flatMap((wanted) => this.#keys(wanted)).filter((key) => !asked.has(entryId(key)));
-      if (keys.length === 0) return closure;
-      for (const key of keys) asked.add(entryId(key));
-      this.#context.checkpoint();
-      for (const [id, entry] of await this.#context.interruptible(remote.manifests(keys))) this.#remote.set(id, entry as PipManifest);
-    }
-  }
-
-  /** Things that only show when it is known what would be placed. Throws NotClosed. */
-  #assertPlaceable(closure: Closure, installed: InstalledView): void {
-    const { destination, layoutOf, request } = this.#understood;
-    const { purelib, platlib } = layoutOf('').actual;
-    for (const name of [...closure.entries.keys(), ...closure.missing.map((wanted) => wanted.name)]) {
-      const present = installed.get(name);
-      if (!present) continue;
-      const here = present.location === purelib || present.location === platlib;
-      if (destination.kind === 'prefix' || request.root !== undefined || !here) throw new NotClosed(`${name} is installed elsewhere`);
-      if (!isReplaceable(present)) throw new NotClosed(`${name} is installed in a way that only pip can undo`);
-    }
-    if (destination.kind !== 'environment' && destination.kind !== 'user') assertFresh(purelib, closure, destination.kind === 'target');
-  }
-
-  /** What the real pip does not see as installed it would install again. */
   #canMix(closure: Closure): boolean {
-    const { destination, request } = this.#understood;
-    const useful = [...closure.entries.keys()].some((name) => name !== 'pip');
-    return useful && this.#context.role !== 'shielded' && (destination.kind === 'environment' || destination.kind === 'user') && request.root === undefined;
+    return canMix(closure, this.#understood, this.#context.role);
   }
 
-  readonly #sourceOf = (entry: PipManifest): 'cached' | 'store' => (this.#pulled.has(entryId(entry.key)) ? 'store' : 'cached');
-
-  #placements(closure: Closure, installed: InstalledView): (Placement & { wanted: Wanted })[] {
+  #placements(closure: Closure, search: Search): (Placement & { wanted: Wanted })[] {
     return installationOrder(closure.graph, closure.entries.keys()).map((name) => {
       const wanted = closure.wanted.get(name);
       const manifest = closure.entries.get(name);
-      const entry = manifest && this.#local.get(entryId(manifest.key));
+      const entry = manifest && search.localEntry(manifest);
       if (!wanted || !entry) throw new PkgCacheError('ENTRY_INVALID', `${name} is gone from the cache`);
-      return { wanted, entry, displayName: wanted.displayName, requested: wanted.requested, replaces: installed.get(name) };
+      return { wanted, entry, displayName: wanted.displayName, requested: wanted.requested, replaces: search.installed.get(name) };
     });
   }
 
@@ -287,24 +209,26 @@ class Attempt {
     return installation;
   }
 
-  #serve(closure: Closure, installed: InstalledView): Decision {
-    const placements = this.#placements(closure, installed);
+  #serve(closure: Closure, search: Search): Decision {
+    const placements = this.#placements(closure, search);
     const installation = placements.length > 0 ? this.#place(placements) : undefined;
     announceIgnored(this.#output, this.#understood);
     announceSatisfied(this.#output, closure, this.#context.cwd);
-    announceHits(this.#output, closure, placements, this.#sourceOf);
+    announceHits(this.#output, closure, placements, search.sourceOf);
     announceReplaced(this.#output, placements);
     announceEnd(this.#output, placements, this.#understood, this.#context);
     installation?.close();
+    this.#note(placements, closure, search);
     this.#prepareAgain(placements);
     return { kind: 'exit', outcome: { code: 0 } };
   }
 
-  async #serveAndRunPip(closure: Closure, installed: InstalledView): Promise<Decision> {
+  async #serveAndRunPip(closure: Closure, search: Search): Promise<Decision> {
     // A pip that is replaced before it runs would no longer be the pip that was called: it replaces itself, as ever.
-    const placements = this.#placements(closure, installed).filter(({ wanted }) => wanted.name !== 'pip');
+    const placements = this.#placements(closure, search).filter(({ wanted }) => wanted.name !== 'pip');
     const installation = this.#place(placements);
-    announceHits(this.#output, closure, placements, this.#sourceOf);
+    announceHits(this.#output, closure, placements, search.sourceOf);
+    this.#note(placements, closure, search);
     const report = collectAfterwards(this.#context, this.#understood);
     const outcome = await this.#runPip(report, installation);
     if ('code' in outcome && outcome.code === 0) announceWhole(this.#output, placements, closure, readReport(report)?.every ?? []);
@@ -324,6 +248,13 @@ class Attempt {
     }
   }
 
+  #note(placements: readonly Placement[], { missing }: Closure, search: Search): void {
+    const ids = placements.map(({ entry }) => entry.id);
+    const store = search.countPulled(ids);
+    const bytes = placements.reduce((sum, { entry }) => sum + entry.entry.size, 0);
+    this.#context.note({ local: ids.length - store, store, missed: missing.length, bytes, ids, ...(missing.length > 0 && { why: 'not cached' }) });
+  }
+
   #prepareAgain(placements: readonly Placement[]): void {
     if (this.#usesReadyCopies(placements)) this.#context.prepareAgain(placements.map(({ entry }) => entry.id));
   }
@@ -334,19 +265,8 @@ class Attempt {
   }
 }
 
-/** In hash mode every member has hashes, or pip refuses; the words are pip's own. */
-function assertHashed(closure: Closure): void {
-  for (const { requirement, displayName } of closure.wanted.values()) {
-    if ((requirement.hashes.sha256?.length ?? 0) === 0) throw new NotClosed(`${displayName} has no sha256 hash, in hash mode`);
-  }
-}
-
-/**
- * Into a directory of its own, pip does not look first what is there. With `--target` it then leaves out whatever of the new there is
- * something for at the top level, `bin` for instance, and says so.
- */
-function assertFresh(lib: string, closure: Closure, isTarget: boolean): void {
-  const names = existsSync(lib) ? readdirSync(lib) : [];
-  const taken = names.find((name) => isTarget || name.endsWith('.dist-info') || name.endsWith('.egg-info'));
-  if (taken !== undefined && closure.entries.size + closure.missing.length > 0) throw new NotClosed(`${join(lib, taken)} is there already`);
+/** Whether what is cached can be placed before the real pip does the rest. What it does not see as installed it would install again. */
+export function canMix({ entries }: Closure, { destination, request }: Understood, role: Role): boolean {
+  const useful = [...entries.keys()].some((name) => name !== 'pip');
+  return useful && role !== 'shielded' && (destination.kind === 'environment' || destination.kind === 'user') && request.root === undefined;
 }

@@ -28,6 +28,8 @@ export interface Understood {
 /** A command that is the real pip's alone, and why. */
 export interface LeftToPip {
   readonly leftToPip: string;
+  /** It is an install, or may be one. */
+  readonly isInstall: boolean;
 }
 
 /** Recognises the command and asks the interpreter, or says why neither is possible. Never throws UNRECOGNISED. */
@@ -35,26 +37,26 @@ export function understand(context: InstallContext): Understood | LeftToPip {
   try {
     return understandOrThrow(context);
   } catch (error) {
-    if (error instanceof PkgCacheError && error.code === 'UNRECOGNISED') return { leftToPip: error.message };
+    if (error instanceof PkgCacheError && error.code === 'UNRECOGNISED') return { leftToPip: error.message, isInstall: true };
     throw error;
   }
 }
 
 function understandOrThrow(context: InstallContext): Understood | LeftToPip {
-  if (!isText(context)) return { leftToPip: 'something is not UTF-8' };
+  if (!isText(context)) return { leftToPip: 'something is not UTF-8', isInstall: true };
   const memory: Memory = (name) => context.cache.path(name);
   const own = interpreterOf(context.tool, context.env);
   const ownFacts = factsOf(own, memory);
   const { recognition, interpreter } = recogniseFor(context, own, own.venv ?? ownFacts.prefix, memory);
-  if (recognition.kind === 'other') return { leftToPip: 'not an install' };
-  if (recognition.kind === 'passthrough' && !recognition.observe) return { leftToPip: recognition.reason };
+  if (recognition.kind === 'other') return { leftToPip: 'not an install', isInstall: false };
+  if (recognition.kind === 'passthrough' && !recognition.observe) return { leftToPip: recognition.reason, isInstall: true };
 
   const { request } = recognition;
   const facts = interpreter === own ? ownFacts : factsOf(interpreter, memory);
   const python = describeEnvironment(interpreter, facts, pipOf(own, ownFacts, memory), context.env, context.home);
   const origin = originFingerprint(request);
   const refusal = whyNotObserved(request, python, context.env, origin.credentialed);
-  if (refusal !== undefined) return { leftToPip: refusal };
+  if (refusal !== undefined) return { leftToPip: refusal, isInstall: true };
 
   const destination = destinationOf(request, python, context);
   const root = request.root === undefined ? undefined : resolve(context.cwd, request.root);

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFaultServer, type FaultServer } from '../support/fault-server.ts';
@@ -152,4 +152,39 @@ it('shows and changes settings', async () => {
 it('ends quietly when nobody reads on', async () => {
   const PATH = [worker.shims, worker.env['PATH']].join(':');
   expect(await run('sh', ['-c', 'pkg-cache status --help | head -1'], { env: { ...worker.env, PATH } })).toMatchObject({ code: 0, stderr: '' });
+});
+
+describe('statistics', () => {
+  let own: Worker;
+
+  beforeAll(async () => {
+    own = world.worker({ PKG_CACHE_STORE: undefined });
+    await own.fill(await world.venv(), ['ash==1.0', 'birch==1.0']);
+    await own.pip(await world.venv(), ['install', 'ash==1.0', 'birch==1.0']);
+    await own.pip(await world.venv(), ['install', 'ash==1.0', 'cedar==1.0']);
+    await own.settle();
+    await own.pip(await world.venv(), ['install', '--quiet', 'ash', '-U']);
+    await own.pip(await world.venv(), ['--version']);
+  });
+
+  it('count every install once, with the reason why something was left to pip', async () => {
+    const { stdout } = await own.cli(['stats', '--json']);
+    const { days } = JSON.parse(stdout) as { days: object[] };
+    expect(days).toMatchObject([{ ecosystem: 'pip', installs: 4, served: 1, local: 3, store: 0, missed: 3, reasons: { 'not cached': 2, options: 1 } }]);
+    expect((await own.cli(['stats'])).stdout).toMatch(/^\d{4}-\d\d-\d\d pip +4 +1 +3 +0 +3 /m);
+  });
+
+  it('go to a scraper, and into a chart', async () => {
+    const { stdout } = await own.cli(['stats', '--prometheus']);
+    expect(stdout).toContain('# TYPE pkg_cache_installs_total counter\npkg_cache_installs_total{ecosystem="pip"} 4\n');
+    expect(stdout).toContain('pkg_cache_packages_total{ecosystem="pip",from="local"} 3\n');
+    const file = join(world.root, 'chart.svg');
+    expect(await own.cli(['stats', '--plot', file])).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect(readFileSync(file, 'utf8')).toMatch(/^<svg [\s\S]*3 local cache[\s\S]*<\/svg>\n$/);
+  });
+
+  it('begin afresh', async () => {
+    expect((await own.cli(['stats', '--reset'])).code).toBe(0);
+    expect(JSON.parse((await own.cli(['stats', '--json'])).stdout)).toMatchObject({ days: [] });
+  });
 });
