@@ -202,7 +202,7 @@ function isTerminal(fd: number): boolean {
 }
 
 async function openRemote(cache: LocalCache, settings: Settings, env: Env): Promise<Remote | undefined> {
-  if (settings.store === undefined) return undefined;
+  if (settings.store === undefined || settings.offline) return undefined;
   const { remoteStore } = await import('./fleet/remote.ts');
   return await remoteStore(cache, settings.store, env);
 }

@@ -11,6 +11,8 @@ const NOTHING: Settings = {
   readyCopies: true,
   cachable: [],
   blocked: [],
+  readOnly: false,
+  offline: false,
   maxDays: 30,
   maxSize: 0,
   cleanLimit: 0.5,

@@ -169,6 +169,12 @@ function readyShelves(cache: LocalCache): Map<string, string[]> {
   return found;
 }
 
+/** Takes away the ready copies of entries: of a package, or of a whole tree. Installs that have taken one already keep it. */
+export function discardReady(cache: LocalCache, ids: readonly string[]): void {
+  const shelves = readyShelves(cache);
+  for (const id of ids) for (const shelf of shelves.get(id) ?? []) discard(cache, shelf);
+}
+
 /** Of a tarball that an entry of npm keeps beside its files. */
 function archiveSize({ path, key }: EntryStatus): number {
   return key?.ecosystem === 'npm' ? (lstatSync(archiveIn(path), { throwIfNoEntry: false })?.size ?? 0) : 0;

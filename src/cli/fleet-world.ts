@@ -64,6 +64,7 @@ export class FleetWorld {
       store,
       group: this.#group,
       settings: this.settings,
+      readOnly: settings.readOnly,
       state,
       known: this.#known,
       makers: { npm: remakePackage },

@@ -15,6 +15,7 @@ import { snapshot } from './commands/snapshot.ts';
 import { stats } from './commands/stats.ts';
 import { bareStatus, status } from './commands/status.ts';
 import { sync } from './commands/sync.ts';
+import { verify } from './commands/verify.ts';
 import { warm } from './commands/warm.ts';
 import type { FleetWorld } from './fleet-world.ts';
 import { endQuietlyWithReader } from './terminal.ts';
@@ -40,6 +41,8 @@ async function command(args: readonly string[]): Promise<number> {
     code = result;
   };
   const parser = yargs([...args])
+    .parserConfiguration({ 'populate--': true, 'parse-numbers': false, 'parse-positional-numbers': false })
+    .wrap(Math.min(100, process.stdout.columns ?? 100))
     .scriptName('pkg-cache')
     .usage('$0 <command>\n\nShows and steers the cache behind the pip and npm shims.');
   addCommand(parser, bareStatus, ended);
@@ -47,6 +50,7 @@ async function command(args: readonly string[]): Promise<number> {
   addCommand(parser, explain, ended);
   addCommand(parser, remove, ended);
   addCommand(parser, clean, ended);
+  addCommand(parser, verify, ended);
   addCommand(parser, logs, ended);
   addCommand(parser, stats, ended);
   addCommand(parser, config, ended);
@@ -58,6 +62,7 @@ async function command(args: readonly string[]): Promise<number> {
   await parser
     .demandCommand()
     .strict()
+    .completion('completion', 'Print a script that completes commands in a shell')
     .help()
     .version(false)
     .exitProcess(false)
@@ -73,8 +78,8 @@ async function command(args: readonly string[]): Promise<number> {
 
 async function background(): Promise<number> {
   setPriority(constants.priority.PRIORITY_LOW);
-  const { background: options, fleet } = openWorld();
-  await runBackground(options, () => attendIfDue(options, fleet));
+  const { background: options, fleet, settings } = openWorld();
+  await runBackground(options, () => attendIfDue(options, settings.offline ? undefined : fleet));
   return 0;
 }
 

@@ -47,6 +47,7 @@ export function openWorld({ afresh = false } = {}): World {
   mkdirSync(cache.path('state'), { recursive: true });
   const spool = new Spool(cache);
   const openStore = async (location: string): Promise<Store> => {
+    if (settings.offline) throw new PkgCacheError('STORE_UNAVAILABLE', 'the store is not asked: offline is on');
     const { openSharedStore } = await import('../fleet/remote.ts');
     return await openSharedStore(cache, location, env, { afresh });
   };
@@ -57,7 +58,7 @@ export function openWorld({ afresh = false } = {}): World {
     npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate, policy),
   };
   const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, allowed: (key) => policy.whyNot(key) === undefined, isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), log });
-  const openUploads = store === undefined ? undefined : (): Promise<Store> => openStore(store);
+  const openUploads = store === undefined || settings.readOnly ? undefined : (): Promise<Store> => openStore(store);
   const background: BackgroundOptions = {
     cache,
     spool,
@@ -68,9 +69,10 @@ export function openWorld({ afresh = false } = {}): World {
     assemblers,
     log,
     ...fleet?.uploads(afresh),
+    ...(settings.offline && { whyNotWritten: () => 'offline is on' }),
   };
   const openRemote = async (): Promise<Remote | undefined> => {
-    if (store === undefined) return undefined;
+    if (store === undefined || settings.offline) return undefined;
     const { remoteStore } = await import('../fleet/remote.ts');
     return await remoteStore(cache, store, env);
   };

@@ -14,6 +14,8 @@ export interface Fleet {
   readonly group: string;
   readonly settings: FleetSettings;
   readonly state: FleetState;
+  /** This worker writes nothing to the store. */
+  readonly readOnly?: boolean;
   readonly known: Known;
   readonly makers: Makers;
   /** Whether an entry may be shared, either way. */

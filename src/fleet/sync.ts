@@ -39,7 +39,8 @@ export async function sync(fleet: Fleet): Promise<Synced> {
 }
 
 /** Whether it is worth a try to write. */
-export function mayWrite({ state }: Pick<Fleet, 'state'>): boolean {
+export function mayWrite({ state, readOnly }: Pick<Fleet, 'state' | 'readOnly'>): boolean {
+  if (readOnly) return false;
   const { deniedAt } = state.read();
   return deniedAt === undefined || Math.abs(Date.now() - deniedAt) > DENIED_MS;
 }

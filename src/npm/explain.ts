@@ -21,12 +21,14 @@ export async function explain(context: InstallContext): Promise<Explanation> {
     return { requirement, outcome: 'miss', why: context.policy.whyNot({ ecosystem: 'npm', name, version }) ?? 'not in the local cache; the store is asked for it' };
   });
   const missing = wanted.length - found.size;
+  const refused = wanted.find(({ key: each }) => context.policy.whyNot(each) !== undefined);
   const rest = missing === 0 ? 'npm runs, and unpacks all packages from the cache' : `npm runs, and unpacks ${found.size} of ${wanted.length} packages from the cache`;
   if (notServed !== undefined) return { decision: 'tool', why: `${notServed}; ${rest}`, requirements };
   const tree = await findTree(context, request, key);
   if (tree === undefined) return { decision: 'tool', why: `npm has not been seen to succeed with this project, npm, Node, platform and settings; ${rest}`, requirements };
+  if (refused) return { decision: 'tool', why: `${refused.key.name} is not to come from the cache; ${rest}`, requirements };
   if (missing === 0) return { decision: 'served', why: `npm has been seen to make this tree, which is in the ${tree}`, requirements };
-  return { decision: 'mixed', why: `the tree is in the ${tree}; it is served if the store has the ${missing} packages that are not here; otherwise ${rest}`, requirements };
+  return { decision: 'mixed', why: `the tree is in the ${tree}; it is served if the store has what is missing here; otherwise ${rest}`, requirements };
 }
 
 async function findTree({ cache, openRemote, printError }: InstallContext, request: NpmRequest, key: EntryKey): Promise<'local cache' | 'store' | undefined> {

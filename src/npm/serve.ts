@@ -119,9 +119,15 @@ class Attempt {
   /** By a copy that was put together in advance. */
   #placePrepared(tree: TrustedTree): boolean {
     const { context } = this.#serving;
-    if (!this.#mayPrepare(tree)) return false;
+    if (!this.#mayPrepare(tree) || !this.#isAllowed(tree)) return false;
     const built = findBuilt(context.cache, this.#builtKeys(tree));
     return built.size === tree.entry.meta.built.length && this.#put(tree, (stage) => takePrepared(context.cache, context.owner, tree, idsOf(built), stage));
+  }
+
+  /** A copy that was made in advance may hold what the rules are against by now. */
+  #isAllowed(tree: TrustedTree): boolean {
+    const keys = [...this.#wanted(tree).map(({ key }) => key), ...this.#builtKeys(tree).values()];
+    return keys.every((key) => this.#serving.context.policy.whyNot(key) === undefined);
   }
 
   #place(tree: TrustedTree): boolean {

@@ -188,3 +188,59 @@ describe('statistics', () => {
     expect(JSON.parse((await own.cli(['stats', '--json'])).stdout)).toMatchObject({ days: [] });
   });
 });
+
+describe('explain', () => {
+  let own: Worker;
+
+  beforeAll(async () => {
+    own = world.worker();
+    for (const name of ['dogwood', 'elm']) world.wheel({ name, version: '1.0' });
+    await own.fill(await world.venv(), ['dogwood==1.0', 'elm==1.0']);
+  });
+
+  const explain = async (args: readonly string[], env: Record<string, string | undefined> = {}, worker = own): Promise<{ code: number | undefined; lines: string[] }> => {
+    const { code, stdout, stderr } = await worker.cli(['explain', '--', 'pip', '--python', (await world.venv()).dir, 'install', ...args], { env: { PATH: worker.environment(await world.venv())['PATH'], ...env } });
+    expect(stderr).toBe('');
+    return { code, lines: stdout.split('\n').slice(0, -1).map((line) => line.replace(/ +/g, ' ')) };
+  };
+
+  it('says what is a hit', async () => {
+    const { code, lines } = await explain(['dogwood==1.0', 'elm==1.0']);
+    expect({ code, lines }).toEqual({
+      code: 0,
+      lines: ['hit dogwood==1.0 in the local cache, from dogwood-1.0-py3-none-any.whl', 'hit elm==1.0 in the local cache, from elm-1.0-py3-none-any.whl', 'served from the cache: everything is there'],
+    });
+  });
+
+  it('says what is a miss, what is blocked, what is left to pip, and why', async () => {
+    expect(await explain(['dogwood==1.0', 'fir==1.0'])).toMatchObject({ code: 1, lines: [expect.stringMatching(/^hit/), 'miss fir==1.0 neither in the local cache nor in the store', expect.stringContaining('1 of 2 packages is not cached')] });
+    expect((await explain(['dogwood==1.0'], { PKG_CACHE_BLOCKED: 'dogwood' })).lines[0]).toBe('miss dogwood==1.0 blocked by the rule dogwood');
+    expect((await explain(['dogwood==1.0', 'elm'])).lines).toEqual(['hit dogwood==1.0 in the local cache, from dogwood-1.0-py3-none-any.whl', 'left elm it is not pinned with ==', 'left to the real tool: elm is not pinned']);
+    expect((await explain(['-U', 'dogwood==1.0'])).lines.at(-1)).toMatch(/^left to the real tool: /);
+  });
+
+  it('looks into the store, and changes nothing', async () => {
+    const other = world.worker();
+    const { code, lines } = await explain(['dogwood==1.0'], {}, other);
+    expect({ code, line: lines[0] }).toEqual({ code: 0, line: 'store dogwood==1.0 in the store, from dogwood-1.0-py3-none-any.whl' });
+    expect(await other.rows()).toEqual([]);
+    expect(JSON.parse((await other.cli(['stats', '--json'])).stdout)).toMatchObject({ days: [] });
+  });
+
+  it('takes what is behind `--`', async () => {
+    expect(await own.cli(['explain', '--', 'cargo', 'build'])).toMatchObject({ code: 2, stderr: expect.stringContaining('neither pip nor npm') });
+    expect(await own.cli(['explain'])).toMatchObject({ code: 2 });
+  });
+});
+
+it('finds files that were changed, and does not serve them', async () => {
+  const own = world.worker();
+  await own.fill(await world.venv(), ['some-name==1.0']);
+  expect(await own.cli(['verify'])).toMatchObject({ code: 0, stdout: '1 checked, 0 damaged\n' });
+  const [row] = await own.rows();
+  const file = join(row!.path, 'tree/purelib/some_name/__init__.py');
+  const text = readFileSync(file, 'utf8');
+  writeFileSync(file, `${text.slice(0, -1)}#`);
+  expect(await own.cli(['verify'])).toMatchObject({ code: 1, stdout: expect.stringMatching(/^damaged some-name==1\.0: .*\n1 checked, 1 damaged\n$/) });
+  expect(await own.rows()).toMatchObject([{ status: 'stalled' }]);
+});

@@ -68,3 +68,24 @@ it('a disk that is too full gets nothing more', async () => {
     expect(worker.log().join('\n')).toMatch(/^not cached: ash==1.0: ash is not added to the cache: the disk /m);
   }
 });
+
+it('a worker that only reads pulls, and uploads nothing', async () => {
+  world.wheel({ name: 'dogwood', version: '1.0' });
+  const reader = world.worker({ PKG_CACHE_READ_ONLY: 'on' });
+  expect(await install(reader)).toEqual(SET);
+  await reader.fill(await world.venv(), ['dogwood==1.0']);
+  expect(await reader.rows()).toContainEqual(expect.objectContaining({ package: 'dogwood', status: 'cached' }));
+  const { stdout } = await world.worker().pip(await world.venv(), ['install', 'dogwood==1.0']);
+  expect(served(stdout)).toEqual([]);
+});
+
+it('offline, the store is not asked, and uploads wait', async () => {
+  world.wheel({ name: 'elm', version: '1.0' });
+  const worker = world.worker();
+  expect(await install(worker, { PKG_CACHE_OFFLINE: 'on' })).toEqual([]);
+  await worker.pip(await world.venv(), ['install', 'elm==1.0'], { env: { PKG_CACHE_OFFLINE: 'on' } });
+  expect(await worker.cli(['flush'], { env: { PKG_CACHE_OFFLINE: 'on' } })).toMatchObject({ code: 1, stderr: expect.stringContaining('offline is on') });
+  await worker.settle();
+  const { stdout } = await world.worker().pip(await world.venv(), ['install', 'elm==1.0']);
+  expect(served(stdout)).toEqual(['elm==1.0']);
+});

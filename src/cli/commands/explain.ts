@@ -11,24 +11,25 @@ import { realTool } from '../tools.ts';
 import { openWorld, type World } from '../world.ts';
 
 interface Options {
-  readonly tool: string;
-  readonly args?: readonly string[] | undefined;
   readonly json: boolean;
+  /** What follows `--`. */
+  readonly '--'?: readonly string[] | undefined;
 }
 
 export const explain: Command<Options> = {
-  command: 'explain <tool> [args..]',
+  command: 'explain',
   describe: 'Say what an install would take from the cache, what not, and why',
   builder: (argv) =>
     argv
-      .positional('tool', { type: 'string', demandOption: true, describe: 'pip (or pip3.X), or npm' })
-      .positional('args', { type: 'string', array: true, describe: 'Its arguments' })
-      .option('json', { type: 'boolean', default: false, describe: 'Print JSON (before the `--`)' })
+      .usage('$0 explain [--json] -- pip install ARG…\n$0 explain [--json] -- npm ci\n\nSays what an install would take from the cache, what not, and why.')
+      .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
       .epilogue(EPILOGUE)
       .example('$0 explain -- pip install -r requirements.txt', 'each requirement: hit or miss, and why')
       .example('$0 explain -- npm ci', 'for the project in this directory')
       .example('$0 explain --json -- pip --python .venv install flask==3.1.0', 'for programs'),
-  run: async ({ tool, args = [], json }) => {
+  run: async ({ '--': commandLine = [], json }) => {
+    const [tool, ...args] = commandLine.map(String);
+    if (tool === undefined) throw new PkgCacheError('USAGE', 'no command to explain', { hint: 'write it behind `--`: pkg-cache explain -- pip install -r requirements.txt' });
     const explanation = await explainCommand(basename(tool), args, openWorld());
     const printer = standardOutput();
     if (json) printer.line(JSON.stringify(explanation, null, 2));

@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { discardReady } from '../../cache/clean.ts';
 import type { Command } from '../command.ts';
 import { describe } from '../../cache/local.ts';
 import { PkgCacheError } from '../../errors.ts';
@@ -28,14 +30,18 @@ export const remove: Command<Options> = {
     const printer = standardOutput();
     const progress = new Progress();
     let count = 0;
+    const ids: string[] = [];
     for (const { key, version, path, status } of cache.list()) {
+      if (key?.ecosystem === 'npm' && key.origin === 'project') ids.push(basename(path)); // a tree: what is removed may be in it
       if (key === undefined || status === 'removed' || status === 'copying') continue;
       progress.show(`looking at ${key.name}`);
       if (!isNamed(rules, key)) continue;
       cache.remove(path);
+      ids.push(basename(path));
       printer.line(`removed ${describe({ key, version: version ?? key.version })} ${key.origin} ${path}`);
       count++;
     }
+    if (count > 0) discardReady(cache, ids);
     progress.end();
     printer.line(count === 0 ? 'nothing of that is in the cache' : `${count} removed; pkg-cache clean deletes them`);
     printer.flush();
