@@ -59,10 +59,15 @@ async function command(args: readonly string[]): Promise<number> {
   addCommand(parser, daemon, ended);
   addCommand(parser, sync, ended);
   addCommand(parser, snapshot, ended);
+  parser.completion('completion', 'Print a script that completes commands in a shell');
+  // With `exitProcess(false)` yargs would go on, and not know the command that it has just obeyed.
+  if (args[0] === 'completion') {
+    parser.showCompletionScript();
+    return 0;
+  }
   await parser
     .demandCommand()
     .strict()
-    .completion('completion', 'Print a script that completes commands in a shell')
     .help()
     .version(false)
     .exitProcess(false)
