@@ -45,11 +45,11 @@ export class FleetWorld {
   readonly #known: Known;
 
   constructor(parts: FleetParts) {
-    const { syncInterval, syncDays, snapshotInterval, snapshotSize, storeDays, readOnly } = parts.settings;
+    const { syncInterval, syncDays, snapshotInterval, snapshotSize, storeDays } = parts.settings;
     this.#parts = parts;
     this.state = new FleetState(parts.cache, parts.location);
     this.#known = new Known(parts.cache, parts.location);
-    this.settings = { syncEvery: syncInterval * MINUTE, syncWindow: syncDays * DAY, snapshotEvery: snapshotInterval * HOUR, snapshotLimit: snapshotSize, storeWindow: storeDays * DAY, readOnly };
+    this.settings = { syncEvery: syncInterval * MINUTE, syncWindow: syncDays * DAY, snapshotEvery: snapshotInterval * HOUR, snapshotLimit: snapshotSize, storeWindow: storeDays * DAY };
   }
 
   /** Opens the store. Throws CONFIG. */
@@ -64,6 +64,7 @@ export class FleetWorld {
       store,
       group: this.#group,
       settings: this.settings,
+      readOnly: settings.readOnly,
       state,
       known: this.#known,
       makers: { npm: remakePackage },
@@ -77,9 +78,10 @@ export class FleetWorld {
 
   /** What uploads have to do with the fleet. `afresh`: whoever was denied to write tries again. */
   uploads(afresh: boolean): Pick<BackgroundOptions, 'whyNotWritten' | 'wasDenied' | 'announce'> {
-    const { state, settings } = this;
+    const { state } = this;
+    const { readOnly } = this.#parts.settings;
     return {
-      whyNotWritten: () => (afresh || mayWrite({ state, settings }) ? undefined : 'these credentials may not write to the store'),
+      whyNotWritten: () => (afresh || mayWrite({ state, readOnly }) ? undefined : 'these credentials may not write to the store'),
       wasDenied: () => state.update({ deniedAt: Date.now() }),
       announce: (store, entries) => this.#announce(store, entries),
     };

@@ -59,6 +59,12 @@ async function command(args: readonly string[]): Promise<number> {
   addCommand(parser, daemon, ended);
   addCommand(parser, sync, ended);
   addCommand(parser, snapshot, ended);
+  parser.completion('completion', 'Print a script that completes commands in a shell');
+  // With `exitProcess(false)` yargs would go on, and not know the command that it has just obeyed.
+  if (args[0] === 'completion') {
+    parser.showCompletionScript();
+    return 0;
+  }
   await parser
     .demandCommand()
     .strict()
@@ -78,8 +84,8 @@ async function command(args: readonly string[]): Promise<number> {
 
 async function background(): Promise<number> {
   setPriority(constants.priority.PRIORITY_LOW);
-  const { background: options, fleet } = openWorld();
-  await runBackground(options, () => attendIfDue(options, fleet));
+  const { background: options, fleet, settings } = openWorld();
+  await runBackground(options, () => attendIfDue(options, settings.offline ? undefined : fleet));
   return 0;
 }
 

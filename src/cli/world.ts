@@ -59,7 +59,18 @@ export function openWorld({ afresh = false } = {}): World {
   };
   const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, allowed: (key) => policy.whyNot(key) === undefined, isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), log });
   const openUploads = store === undefined || settings.readOnly ? undefined : (): Promise<Store> => openStore(store);
-  const background: BackgroundOptions = { cache, spool, noteRealInstall: (ecosystem, ids, ms) => noteRealInstall(cache, ecosystem === 'npm' ? 'npm' : 'pip', ids, ms), housekeeping: () => keepHouse({ cache, spool, settings, log }), openStore: openUploads, collectors, assemblers, log, ...fleet?.uploads(afresh) };
+  const background: BackgroundOptions = {
+    cache,
+    spool,
+    noteRealInstall: (ecosystem, ids, ms) => noteRealInstall(cache, ecosystem === 'npm' ? 'npm' : 'pip', ids, ms),
+    housekeeping: () => keepHouse({ cache, spool, settings, log }),
+    openStore: openUploads,
+    collectors,
+    assemblers,
+    log,
+    ...fleet?.uploads(afresh),
+    ...(settings.offline && { whyNotWritten: () => 'offline is on' }),
+  };
   const openRemote = async (): Promise<Remote | undefined> => {
     if (store === undefined || settings.offline) return undefined;
     const { remoteStore } = await import('../fleet/remote.ts');

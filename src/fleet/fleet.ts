@@ -14,6 +14,8 @@ export interface Fleet {
   readonly group: string;
   readonly settings: FleetSettings;
   readonly state: FleetState;
+  /** This worker writes nothing to the store. */
+  readonly readOnly?: boolean;
   readonly known: Known;
   readonly makers: Makers;
   /** Whether an entry may be shared, either way. */
@@ -36,6 +38,4 @@ export interface FleetSettings {
   readonly snapshotLimit: number;
   /** Entries that no worker has used for so long are removed from the store; 0: none is. */
   readonly storeWindow: number;
-  /** This worker takes from the store, and writes nothing there. */
-  readonly readOnly: boolean;
 }

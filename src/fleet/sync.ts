@@ -39,8 +39,8 @@ export async function sync(fleet: Fleet): Promise<Synced> {
 }
 
 /** Whether it is worth a try to write. */
-export function mayWrite({ state, settings }: Pick<Fleet, 'state' | 'settings'>): boolean {
-  if (settings.readOnly) return false;
+export function mayWrite({ state, readOnly }: Pick<Fleet, 'state' | 'readOnly'>): boolean {
+  if (readOnly) return false;
   const { deniedAt } = state.read();
   return deniedAt === undefined || Math.abs(Date.now() - deniedAt) > DENIED_MS;
 }

@@ -125,7 +125,7 @@ class Attempt {
   }
 
   /** A copy that was made in advance may hold what the rules are against by now. */
-  #isAllowed(tree: TreeEntry): boolean {
+  #isAllowed(tree: TrustedTree): boolean {
     const keys = [...this.#wanted(tree).map(({ key }) => key), ...this.#builtKeys(tree).values()];
     return keys.every((key) => this.#serving.context.policy.whyNot(key) === undefined);
   }

@@ -245,3 +245,8 @@ it('finds files that were changed, and does not serve them', async () => {
   expect(await own.cli(['verify'])).toMatchObject({ code: 1, stdout: expect.stringMatching(/^damaged some-name==1\.0: .*\n1 checked, 1 damaged\n$/) });
   expect(await own.rows()).toMatchObject([{ status: 'stalled' }]);
 });
+
+it('completes commands', async () => {
+  expect(await worker.cli(['completion'])).toMatchObject({ code: 0, stdout: expect.stringContaining('complete -o bashdefault') });
+  expect((await worker.cli(['--get-yargs-completions', 'pkg-cache', 'st'])).stdout.split('\n')).toContain('status');
+});

@@ -16,7 +16,7 @@ import { KEY, published, tempCache, tempDir, writeFiles, type Contents } from '.
 
 export const DAY = 86_400_000;
 
-export const SETTINGS: FleetSettings = { syncEvery: 600_000, syncWindow: 7 * DAY, snapshotEvery: DAY, snapshotLimit: 1e9, storeWindow: 0, readOnly: false };
+export const SETTINGS: FleetSettings = { syncEvery: 600_000, syncWindow: 7 * DAY, snapshotEvery: DAY, snapshotLimit: 1e9, storeWindow: 0 };
 
 /** A store in a directory of its own. */
 export async function directoryStore(): Promise<{ root: string; store: Store }> {
