@@ -25,6 +25,12 @@ export function isBin(bins: ReadonlyMap<string, Bins>, path: string, target: str
   return bins.get(dirname(path))?.get(posix.basename(path))?.has(target) === true;
 }
 
+/** The files that are bins of workspaces, and of other directories that are linked to. */
+export function workspaceBins({ packages }: Pick<Lock, 'packages'>): Set<string> {
+  const linked = [...packages].filter(([location]) => holderOf(location) === undefined);
+  return new Set(linked.flatMap(([location, entry]) => binsAt(packages, entry).map(([, path]) => posix.join(location, posix.join('/', path)))));
+}
+
 /** A link to a workspace or a directory has that one's bins. */
 function binsAt(packages: Lock['packages'], entry: LockPackage): [name: string, path: string][] {
   const { bin } = entry.link === true ? (packages.get(entry.resolved ?? '') ?? {}) : entry;

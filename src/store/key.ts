@@ -1,7 +1,7 @@
 import { denied } from './failure.ts';
 
 /** One segment of a key: URL-safe, and nothing that a file system takes for itself (`.`, `..`, hidden files). */
-const SEGMENT = /^[A-Za-z0-9_][A-Za-z0-9._~+=@-]*$/;
+const SEGMENT = /^[A-Za-z0-9_@][A-Za-z0-9._~+=@-]*$/;
 
 /** Longest key, in bytes, that S3 takes together with a prefix of reasonable length. */
 const MAX_KEY = 900;

@@ -32,6 +32,7 @@ beforeAll(async () => {
       scripts: { install: js(`${NOTE} require('fs').mkdirSync('out/empty', {recursive: true}); require('fs').writeFileSync('out/run', require('leaf'), {mode: 0o777}); require('fs').symlinkSync('run', 'out/link')`), postinstall: js(`${NOTE} require('fs').writeFileSync('made.js', '#!/usr/bin/env node\\n'); require('fs').rmSync('index.js')`) },
     },
   });
+  registry.publish({ name: '@scope/builds', version: '1.0.0', manifest: { scripts: { install: js(`${NOTE} require('fs').writeFileSync('made', '')`) } } });
   const writes = (where: string): Readonly<Record<string, unknown>> => ({ scripts: { postinstall: js(`${NOTE} require('fs').writeFileSync(${where}, '')`) } });
   registry.publish({ name: 'writes-sibling', version: '1.0.0', manifest: { dependencies: { leaf: '1.0.0' }, ...writes(`'../leaf/more.js'`) } });
   registry.publish({ name: 'writes-home', version: '1.0.0', manifest: writes(`process.env.HOME + '/.written'`) });
@@ -88,6 +89,17 @@ describe('a package whose install scripts keep to it', () => {
       expect(noted()).toEqual([]);
       removeModules(directory);
     }
+  });
+
+  it('is served from the store under a name with a scope, and beside a workspace with bins', async () => {
+    const files = { 'packages/one/package.json': JSON.stringify({ name: 'one', version: '1.0.0', bin: 'cli.js', dependencies: { '@scope/builds': '1.0.0' } }), 'packages/one/cli.js': '#!/usr/bin/env node\n' };
+    const directory = await lab.project({ workspaces: ['packages/*'] }, files);
+    const { tree } = await reference(directory);
+    await filled(directory);
+    noted();
+    const hit = await lab.withoutRegistry(() => npm(lab.world.worker(), directory));
+    expect({ code: hit.code, noted: noted() }).toEqual({ code: 0, noted: [] });
+    expect(treeOf(directory)).toEqual(tree);
   });
 
   it('is built anew where a variable is meant for it', async () => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { entryId, type EntryFile, type EntryKey } from '../../cache/entry.ts';
 import type { LocalCache } from '../../cache/local.ts';
-import { binsOf } from '../bins.ts';
+import { binsOf, workspaceBins } from '../bins.ts';
 import type { Collected, PackageEntry } from '../entry.ts';
 import type { LockPackage } from '../lockfile.ts';
 import { makeBuilt } from './make.ts';
@@ -38,7 +38,7 @@ export function* collectBuilt(cache: LocalCache, details: BuiltDetails, packages
     const entry = entryAt(location);
     return entry && new Map(cache.files(entry).map((file) => [file.path, file]));
   };
-  const outside = writtenOutside({ ...details, own: new Set(details.keys.map(([location]) => location)), filesAt, window, bins: binsOf(packages) });
+  const outside = writtenOutside({ ...details, own: new Set(details.keys.map(([location]) => location)), filesAt, window, bins: binsOf(packages), workspaceBins: workspaceBins(packages) });
   for (const [location, key] of missing) {
     const plain = entryAt(location);
     if (outside !== undefined) yield { outcome: 'skipped', what: location, why: `while install scripts ran, ${outside} was written` };

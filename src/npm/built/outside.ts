@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly directory: string;
   /** Directories with a node_modules, relative to the project. */
   readonly roots: readonly string[];
+  /** Files of workspaces that npm makes executable, relative to the project. */
+  readonly workspaceBins: ReadonlySet<string>;
   /** Packages whose scripts ran, by location: what is in them is theirs. */
   readonly own: ReadonlySet<string>;
   /** The files of another package, as its tarball has them; undefined for what is no package, or none of a registry. */
@@ -106,7 +108,8 @@ function inHome(surroundings: Surroundings): string | undefined {
 }
 
 /** The first file below a directory that changed while scripts ran; '…' if there is too much to look at. */
-function firstChanged(path: string, { window }: Surroundings, apart: ReadonlySet<string>): string | undefined {
+function firstChanged(path: string, { window, directory: project, workspaceBins }: Surroundings, apart: ReadonlySet<string>): string | undefined {
+  const isBin = (file: string): boolean => file.startsWith(`${project}/`) && workspaceBins.has(file.slice(project.length + 1));
   let seen = 0;
   const visit = (directory: string, depth: number): string | undefined => {
     for (const name of listDir(directory)) {
@@ -115,7 +118,7 @@ function firstChanged(path: string, { window }: Surroundings, apart: ReadonlySet
       const stat = lstatSync(child, { throwIfNoEntry: false });
       if (!stat) continue;
       if (++seen > MAX_LOOKED_AT) return `${path}/…`;
-      if (!stat.isDirectory() && changedIn(stat, window)) return child;
+      if (!stat.isDirectory() && changedIn(isBin(child) ? { ctimeMs: stat.mtimeMs } : stat, window)) return child;
       const found = stat.isDirectory() && depth < MAX_DEPTH ? visit(child, depth + 1) : undefined;
       if (found !== undefined) return found;
     }
@@ -129,6 +132,6 @@ function changedFile(path: string, { window }: Surroundings): string | undefined
   return stat && changedIn(stat, window) ? path : undefined;
 }
 
-function changedIn({ ctimeMs }: Stats, { from, to }: Window): boolean {
+function changedIn({ ctimeMs }: Pick<Stats, 'ctimeMs'>, { from, to }: Window): boolean {
   return ctimeMs >= from && ctimeMs <= to;
 }

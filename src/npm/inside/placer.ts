@@ -22,7 +22,8 @@ export class Placer {
 
   /** Unpacks the package with this integrity into a directory, in which there may be packages already. */
   place(integrity: string, destination: string): boolean {
-    const entry = this.#lookup<PackageMeta>(this.#plan.packages[integrity]);
+    const { packages } = this.#plan;
+    const entry = Object.hasOwn(packages, integrity) ? this.#lookup<PackageMeta>(packages[integrity]) : undefined;
     if (entry?.entry.meta.integrity !== integrity) return false;
     if (this.#fill(entry, destination, new Set(['node_modules']))) {
       this.placed++;
