@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { binsOf, isBin } from './bins.ts';
 import type { TreeMeta } from './entry.ts';
+import { isPairs, isTexts } from './forms.ts';
 import { isInstalled, type Lock, type LockPackage } from './lockfile.ts';
 import type { NpmRequest } from './recognise/request.ts';
 
@@ -9,6 +10,7 @@ import type { NpmRequest } from './recognise/request.ts';
  * the integrity that is written there; only what npm may leave out may be absent; and links lead to where npm makes them lead.
  */
 export function whyNotTrusted(tree: TreeMeta, hidden: Lock, lock: Lock, request: NpmRequest): string | undefined {
+  if (!isTree(tree)) return 'it is no tree';
   for (const [location, entry] of hidden.packages) {
     if (JSON.stringify(entry) !== JSON.stringify(lock.packages.get(location))) return `${location} is another one than in the lockfile`;
   }
@@ -22,6 +24,12 @@ export function whyNotTrusted(tree: TreeMeta, hidden: Lock, lock: Lock, request:
   const link = tree.links.find(([location, target]) => target !== targetOf(location, hidden.packages.get(location)));
   const bins = binsOf(hidden);
   return stray?.[0] ?? link?.[0] ?? tree.bins.find(([path, target]) => !isBin(bins, path, target))?.[0];
+}
+
+/** Whether a manifest has the form of a tree's: that it was stored under the right key says nothing about that. */
+function isTree(meta: unknown): meta is TreeMeta {
+  const { packages, links, bins, unreviewed, built, unsupported } = (meta ?? {}) as Partial<Record<keyof TreeMeta, unknown>>;
+  return [packages, links, bins, unreviewed].every(isPairs) && [built, unsupported].every(isTexts);
 }
 
 /** Where npm makes a link lead (reify.js, `#symlink`): relative to where the link lies. */

@@ -46,4 +46,8 @@ describe('a tree that somebody has made', () => {
   ])('is not with %s', (_, tree) => {
     expect(judge(tree)).toBeTypeOf('string');
   });
+
+  it.each(['packages', 'links', 'bins', 'built', 'unsupported', 'unreviewed'])('is not with odd %s', (part) => {
+    for (const odd of [undefined, null, 'text', [null], [['one']], [[1, 2]], [{}]]) expect(judge({ [part]: odd })).toBe('it is no tree');
+  });
 });

@@ -23,4 +23,9 @@ describe('the links and directories of a built package', () => {
   it.each(['../empty', '/tmp/empty', 'a//b'])('but not the directory %s', (path) => {
     expect(judge([], [path])).toBe(path);
   });
+
+  it('but not of another form', () => {
+    for (const odd of [undefined, null, 'text', [null], [['one']], [[1, 2]]]) expect(judge(odd as never)).toBeTypeOf('string');
+    for (const odd of [undefined, null, 'text', [null], [['one']]]) expect(whyNotPlaced({ integrity: '', links: [], directories: odd as never })).toBeTypeOf('string');
+  });
 });

