@@ -1,10 +1,10 @@
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { LocalCache } from '../cache/local.ts';
 import { hostIdentity, isAlive } from '../cache/claim.ts';
 import type { Ownership } from '../cache/shelf.ts';
-import { removeOld } from '../cache/sweep.ts';
+import { listDir, removeOld } from '../cache/sweep.ts';
 
 /** A process to be waited for. */
 export interface Watched {
@@ -147,12 +147,4 @@ function startOf(pid: number): string {
 /** Milliseconds since the epoch at which a spooled job was written. */
 export function spooledAt({ path }: Spooled): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-}
-
-function listDir(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }

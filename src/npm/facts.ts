@@ -1,7 +1,8 @@
 import { readFileSync, realpathSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PkgCacheError } from '../errors.ts';
 import type { NpmFacts } from './recognise/world.ts';
+import { findOnPath } from '../on-path.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -30,20 +31,6 @@ function versionOf(node: string): string {
 
 function ask(node: string, args: readonly string[]): string {
   return process.getBuiltinModule('node:child_process').execFileSync(node, args, { encoding: 'utf8', timeout: 10_000, stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-}
-
-function findOnPath(name: string, env: Env): string {
-  const { accessSync, constants } = process.getBuiltinModule('node:fs');
-  for (const directory of (env['PATH'] ?? '').split(':')) {
-    if (!isAbsolute(directory)) continue;
-    try {
-      accessSync(join(directory, name), constants.X_OK);
-      return join(directory, name);
-    } catch {
-      // Not here.
-    }
-  }
-  throw unrecognised(`${name} is not on PATH`);
 }
 
 function unrecognised(why: string): PkgCacheError {

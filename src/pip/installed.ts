@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseMetadata, type CoreMetadata } from './metadata.ts';
 import { normalName } from './recognise/names.ts';
+import { listDir } from '../cache/sweep.ts';
 
 /** A distribution that an environment has already. */
 export interface InstalledDistribution {
@@ -92,12 +93,4 @@ export function isReplaceable(dist: InstalledDistribution): boolean {
 
 function isText(path: string): boolean {
   return existsSync(path) && isUtf8(readFileSync(path));
-}
-
-function listDir(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }

@@ -5,6 +5,7 @@ import { deviceOf } from '../cache/copy.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { sha256 } from '../hash.ts';
 import { exists, journalOf, recover } from './undo.ts';
+import { listDir } from '../cache/sweep.ts';
 
 /**
  * The workshop of an install: a private directory from which files can be renamed into the target. It lies in the cache if that is on the
@@ -93,12 +94,4 @@ function targetName(target: string): string {
 
 function nearestDirectory(path: string): string {
   return exists(path) ? path : nearestDirectory(dirname(path));
-}
-
-function listDir(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }

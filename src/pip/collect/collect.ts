@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { entryId } from '../../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../../cache/local.ts';
 import type { PipMeta } from '../entry.ts';
@@ -9,6 +9,7 @@ import type { Policy } from '../../policy.ts';
 import type { CollectDetails } from './job.ts';
 import { readReport, type ReportedInstall } from './report.ts';
 import { snapshot } from './snapshot.ts';
+import { listDir } from '../../cache/sweep.ts';
 
 /** What became of a reported install. */
 export type Collected =
@@ -77,12 +78,4 @@ function findInfos({ layout }: CollectDetails): Map<string, string> {
 
 function infoKey(name: string, version: string): string {
   return `${normalName(name)}==${canonicalVersion(version) ?? version}`;
-}
-
-function listDir(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { release, version as kernelVersion } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { PkgCacheError } from '../../errors.ts';
@@ -6,6 +6,7 @@ import { sha256 } from '../../hash.ts';
 import type { MarkerEnvironment } from '../recognise/markers.ts';
 import { askInterpreter, askPip, remembered, type InterpreterFacts, type PipFacts } from './facts.ts';
 import type { Interpreter } from './interpreter.ts';
+import { listDir } from '../../cache/sweep.ts';
 
 /** An interpreter, what is known about it, and the pip that will work for it. */
 export interface PythonEnvironment {
@@ -112,12 +113,4 @@ function pthDirectories(directory: string, name: string): string[] {
     .filter((line) => line !== '' && !line.startsWith('#') && !/^import[ \t]/.test(line))
     .map((line) => (isAbsolute(line) ? line : join(directory, line)))
     .filter((path) => existsSync(path));
-}
-
-function listDir(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch {
-    return [];
-  }
 }

@@ -1,6 +1,7 @@
 import { accessSync, closeSync, constants, openSync, readFileSync, readSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { PkgCacheError } from '../../errors.ts';
+import { findOnPath } from '../../on-path.ts';
 
 /** The interpreter behind a `pip` command. */
 export interface Interpreter {
@@ -68,20 +69,6 @@ function shebangInterpreter(script: string, pip: string, env: Env): string {
     throw unrecognised(`${pip} is run by ${first.slice(2)}`);
   }
   return path;
-}
-
-function findOnPath(name: string, env: Env): string {
-  for (const directory of (env['PATH'] ?? '').split(':')) {
-    if (!isAbsolute(directory)) continue;
-    const path = join(directory, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not here.
-    }
-  }
-  throw unrecognised(`${name} is not on PATH`);
 }
 
 /** pip 26.3 has renamed its entry point. */
