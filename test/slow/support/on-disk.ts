@@ -50,7 +50,7 @@ export function storedIn(cacheDir: string, store: string): string[] {
   const cache = new LocalCache(cacheDir);
   const objects = filesBelow(store).filter((path) => !path.startsWith('.tmp/'));
   const broken = objects.filter((path) => path.includes('/archives/') && !path.includes(sha256File(join(store, path))));
-  const pointers = objects.filter((path) => !path.includes('/archives/'));
+  const pointers = objects.filter((path) => /^v1\/(?:pip|npm)\//.test(path)); // besides, there is the journal
   const ids = readdirSync(cache.path('entries')).flatMap((shard) => readdirSync(cache.path('entries', shard)));
   const keys = ids.map((id) => cache.byId(id)!.entry.key);
   const named = pointers.map((path) => {
