@@ -1,28 +1,4 @@
 // Runs the benchmarks: node bench/run.mjs [CASE…] [--rounds N] [--write]. See bench/main.ts.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { runBundled } from './bundled.mjs';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-
-mkdirSync(join(root, '.cache'), { recursive: true });
-const out = mkdtempSync(join(root, '.cache/bench-'));
-try {
-  await build({
-    absWorkingDir: root,
-    entryPoints: { main: 'bench/main.ts', 'unpack-once': 'bench/unpack-once.ts' },
-    outdir: out,
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    external: ['@aws-sdk/*'],
-    format: 'esm',
-    platform: 'node',
-    target: 'node20.17',
-    logLevel: 'warning',
-  });
-  const { main } = await import(pathToFileURL(join(out, 'main.mjs')).href);
-  process.exitCode = await main(process.argv.slice(2), { root, out });
-} finally {
-  rmSync(out, { recursive: true, force: true });
-}
+await runBundled({ main: 'bench/main.ts', 'unpack-once': 'bench/unpack-once.ts' });

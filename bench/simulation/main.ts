@@ -21,7 +21,7 @@ const USAGE = `usage: npm run simulate -- [--workers N] [--hours N] [--lockfiles
 `;
 
 /** Simulates the same fleet with each mechanism on and off, and prints a markdown table; returns the exit code. */
-export async function main(args: readonly string[], root: string): Promise<number> {
+export async function main(args: readonly string[], { root }: { root: string }): Promise<number> {
   const number = (value: string): { type: 'string'; default: string } => ({ type: 'string', default: value });
   const { values } = parseArgs({ args: [...args], options: { workers: number('40'), hours: number('72'), lockfiles: number('400'), packages: number('300'), write: { type: 'boolean', default: false } } });
   const [workers, hours, lockfiles, packages] = [values.workers, values.hours, values.lockfiles, values.packages].map(Number) as [number, number, number, number];

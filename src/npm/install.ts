@@ -24,7 +24,7 @@ import { serve } from './serve.ts';
  * The path of an `npm ci`, and of an `npm install` that would change nothing but node_modules.
  *
  * A project in a state in which npm has been seen to succeed is served: its tree is put together from the entries of its packages. Otherwise
- * the real npm does it, and finds the tarballs that are here in its own cache. What it has made is looked at as soon as it ends, and cached in
+ * the real npm does it, and unpacks from the cache what is there (inside/). What it has made is looked at as soon as it ends, and cached in
  * the background.
  */
 export async function install(context: InstallContext): Promise<Decision> {

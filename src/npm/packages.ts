@@ -2,7 +2,7 @@ import type { EntryKey } from '../cache/entry.ts';
 import { entryId } from '../cache/entry.ts';
 import type { LocalCache } from '../cache/local.ts';
 import type { InstallContext, Original, Remote } from '../context.ts';
-import { packageKey, type PackageEntry, type PackageMeta } from './entry.ts';
+import { packageKey, type PackageEntry, type PackageMeta, type TreeEntry } from './entry.ts';
 import { sha512Of } from './integrity.ts';
 import { isInstalled, nameAt, type Lock, type LockPackage } from './lockfile.ts';
 import { makePackage } from './package.ts';
@@ -25,6 +25,15 @@ export function wantedPackages({ packages }: Lock, request: NpmRequest): Wanted[
     wanted.set(integrity, { key: packageKey(name, version, integrity), integrity });
   }
   return [...wanted.values()];
+}
+
+/** The packages of a tree that are as their tarballs have them, each once: all but the `built` ones, given by location. */
+export function packagesOfTree({ entry }: TreeEntry, { packages }: Lock, built: ReadonlySet<string>): Wanted[] {
+  const wanted = entry.meta.packages.flatMap(([location, integrity]): [string, Wanted][] => {
+    const { name = nameAt(location), version = '' } = packages.get(location) ?? {};
+    return built.has(location) ? [] : [[integrity, { key: packageKey(name, version, integrity), integrity }]];
+  });
+  return [...new Map(wanted).values()];
 }
 
 /** npm-install-checks, `checkPlatform`, but for libc. */

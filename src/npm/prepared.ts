@@ -7,9 +7,9 @@ import type { LocalCache } from '../cache/local.ts';
 import { sha256 } from '../hash.ts';
 import type { BuiltEntry } from './built/find.ts';
 import type { BuiltMeta } from './built/key.ts';
-import { packageKey, type TreeEntry, type TreeMeta } from './entry.ts';
-import { nameAt, parseLock, type Lock } from './lockfile.ts';
-import { findPackages } from './packages.ts';
+import type { TreeEntry, TreeMeta } from './entry.ts';
+import { parseLock, type Lock } from './lockfile.ts';
+import { findPackages, packagesOfTree } from './packages.ts';
 import { assemble } from './stage.ts';
 
 /** A tree that is to be put together in advance. */
@@ -34,7 +34,7 @@ export function prepareTree(cache: LocalCache, { key, umask, built }: PrepareDet
   const tree = cache.lookup<TreeMeta>(key);
   const hidden = tree && readHidden(tree);
   if (!tree || !hidden) return;
-  const { found, missing } = findPackages(cache, packagesOf(tree, hidden, new Set(built.map(([location]) => location))));
+  const { found, missing } = findPackages(cache, packagesOfTree(tree, hidden, new Set(built.map(([location]) => location))));
   const builtEntries = new Map(built.flatMap(([location, id]): [string, BuiltEntry][] => [cache.byId<BuiltMeta>(id)].flatMap((entry) => (entry ? [[location, entry]] : []))));
   if (missing.length > 0 || builtEntries.size < built.length) return;
   const parts = { cache, linkMode: 'private', umask, meta: tree.entry.meta, hidden, packages: found, built: builtEntries } as const;
@@ -62,13 +62,6 @@ export function readHidden({ dir, entry }: TreeEntry): Lock | undefined {
   } catch {
     return undefined;
   }
-}
-
-function packagesOf({ entry }: TreeEntry, { packages }: Lock, built: ReadonlySet<string>): Parameters<typeof findPackages>[1] {
-  return entry.meta.packages.flatMap(([location, integrity]) => {
-    const { name = nameAt(location), version = '' } = packages.get(location) ?? {};
-    return built.has(location) ? [] : [{ key: packageKey(name, version, integrity), integrity }];
-  });
 }
 
 /** Lies in a copy; says when it was made, and what each directory's time was: that changes when something comes into it or goes. */

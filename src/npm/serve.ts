@@ -4,11 +4,11 @@ import type { InstallContext, Remote } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
 import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/workshop.ts';
-import { findBuilt, pullBuilt, builtKeys, type BuiltEntry } from './built/find.ts';
-import { packageKey, type PackageEntry, type TreeEntry, type TreeMeta } from './entry.ts';
-import { nameAt, type Lock } from './lockfile.ts';
+import { builtKeys as keysOfBuilt, findBuilt, pullBuilt, type BuiltEntry } from './built/find.ts';
+import type { PackageEntry, TreeEntry, TreeMeta } from './entry.ts';
+import type { Lock } from './lockfile.ts';
 import { announce } from './output.ts';
-import { findPackages, pullPackages, tellProblem, type Wanted } from './packages.ts';
+import { findPackages, packagesOfTree, pullPackages, tellProblem, type Wanted } from './packages.ts';
 import { Tree } from './place.ts';
 import { MANY_PACKAGES, readHidden, takePrepared, type PrepareDetails } from './prepared.ts';
 import type { Project } from './project.ts';
@@ -85,48 +85,36 @@ class Attempt {
   }
 
   /** Whether everything that a tree is made of is in the local cache. */
-  #isComplete(tree: TreeEntry): boolean {
-    const { found, missing } = findPackages(this.#serving.context.cache, this.#wanted(tree));
+  #isComplete(tree: TrustedTree): boolean {
+    const { found, missing } = findPackages(this.#serving.context.cache, tree.wanted);
     this.#packages = found;
-    this.#built = findBuilt(this.#serving.context.cache, this.#builtKeys(tree));
-    return missing.length === 0 && this.#built.size === tree.entry.meta.built.length;
+    return this.#hasBuilt(tree) && missing.length === 0;
   }
 
-  async #pullPackages(tree: TreeEntry, remote: Remote): Promise<boolean> {
+  /** Whether all its built packages are. */
+  #hasBuilt({ builtKeys, entry }: TrustedTree): boolean {
+    this.#built = findBuilt(this.#serving.context.cache, builtKeys);
+    return this.#built.size === entry.meta.built.length;
+  }
+
+  async #pullPackages(tree: TrustedTree, remote: Remote): Promise<boolean> {
     const { context } = this.#serving;
-    const built = await pullBuilt(context, remote, this.#builtKeys(tree));
+    const built = await pullBuilt(context, remote, tree.builtKeys);
     if (built === undefined) return false;
-    this.#pulled = built + (await pullPackages(context, remote, findPackages(context.cache, this.#wanted(tree)).missing)).size;
+    this.#pulled = built + (await pullPackages(context, remote, findPackages(context.cache, tree.wanted).missing)).size;
     return this.#isComplete(tree);
-  }
-
-  /** The packages that are as their tarballs have them. */
-  #wanted({ entry }: TreeEntry): Wanted[] {
-    const { packages } = this.#serving.project.lock;
-    const built = new Set(entry.meta.built);
-    const wanted = entry.meta.packages.flatMap(([location, integrity]): [string, Wanted][] => {
-      const { name = nameAt(location), version = '' } = packages.get(location) ?? {};
-      return built.has(location) ? [] : [[integrity, { key: packageKey(name, version, integrity), integrity }]];
-    });
-    return [...new Map(wanted).values()];
-  }
-
-  #builtKeys({ entry }: TreeEntry): Map<string, EntryKey> {
-    const { context, request, project } = this.#serving;
-    return builtKeys(entry.meta.built, { lock: project.lock, request, env: context.env });
   }
 
   /** By a copy that was put together in advance. */
   #placePrepared(tree: TrustedTree): boolean {
     const { context } = this.#serving;
     if (!this.#mayPrepare(tree) || !this.#isAllowed(tree)) return false;
-    const built = findBuilt(context.cache, this.#builtKeys(tree));
-    return built.size === tree.entry.meta.built.length && this.#put(tree, (stage) => takePrepared(context.cache, context.owner, tree, idsOf(built), stage));
+    return this.#hasBuilt(tree) && this.#put(tree, (stage) => takePrepared(context.cache, context.owner, tree, idsOf(this.#built), stage));
   }
 
   /** A copy that was made in advance may hold what the rules are against by now. */
-  #isAllowed(tree: TrustedTree): boolean {
-    const keys = [...this.#wanted(tree).map(({ key }) => key), ...this.#builtKeys(tree).values()];
+  #isAllowed({ wanted, builtKeys }: TrustedTree): boolean {
+    const keys = [...wanted.map(({ key }) => key), ...builtKeys.values()];
     return keys.every((key) => this.#serving.context.policy.whyNot(key) === undefined);
   }
 
@@ -159,7 +147,7 @@ class Attempt {
     this.#tell(tree, hidden);
     this.#note(tree);
     made.close();
-    if (this.#mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.#umask, built: idsOf(findBuilt(context.cache, this.#builtKeys(tree))) } satisfies PrepareDetails);
+    if (this.#mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.#umask, built: idsOf(this.#built) } satisfies PrepareDetails);
     return true;
   }
 
@@ -167,7 +155,10 @@ class Attempt {
   #trusted(tree: TreeEntry | undefined): TrustedTree | undefined {
     const { context, request, project } = this.#serving;
     const hidden = tree && readHidden(tree);
-    if (hidden && whyNotTrusted(tree.entry.meta, hidden, project.lock, request) === undefined) return { ...tree, hidden };
+    if (hidden && whyNotTrusted(tree.entry.meta, hidden, project.lock, request) === undefined) {
+      const { built } = tree.entry.meta;
+      return { ...tree, hidden, wanted: packagesOfTree(tree, hidden, new Set(built)), builtKeys: keysOfBuilt(built, { lock: project.lock, request, env: context.env }) };
+    }
     if (tree) context.cache.quarantine(tree);
     return undefined;
   }
@@ -195,9 +186,13 @@ class Attempt {
   }
 }
 
-/** A tree that is the project's. */
+/** A tree that is the project's, and what it is made of. */
 interface TrustedTree extends TreeEntry {
   readonly hidden: Lock;
+  /** The packages that are as their tarballs have them. */
+  readonly wanted: readonly Wanted[];
+  /** Of the others, by location. */
+  readonly builtKeys: ReadonlyMap<string, EntryKey>;
 }
 
 function idsOf(built: ReadonlyMap<string, BuiltEntry>): [string, string][] {
