@@ -29,11 +29,15 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** Where answers of interpreters and pips are remembered; undefined: they are asked every time. */
 export type Memory = (name: string) => string;
 
-/** Facts about an interpreter, remembered by the path, size and time of its binary. */
+/**
+ * Facts about an interpreter, remembered by the path, size and time of its binary. Where its own pip would install is of no interest to a virtual
+ * environment that does not see it, and takes half a second to find out.
+ */
 export function factsOf(interpreter: Interpreter, memory: Memory): InterpreterFacts {
   const { size, mtimeMs } = statSync(interpreter.binary);
-  const file = memory(join('interpreters', `${sha256(interpreter.binary).slice(0, 32)}.json`));
-  return remembered(file, `${interpreter.binary}:${size}:${mtimeMs}`, () => askInterpreter(interpreter.binary));
+  const withPip = interpreter.venv === undefined || interpreter.systemSite;
+  const file = memory(join('interpreters', `${sha256(interpreter.binary).slice(0, 32)}${withPip ? '' : '-venv'}.json`));
+  return remembered(file, `${interpreter.binary}:${size}:${mtimeMs}`, () => askInterpreter(interpreter.binary, withPip));
 }
 
 /**

@@ -41,6 +41,7 @@ export interface InterpreterFacts {
   readonly libc: string;
   readonly stdlib: string;
   readonly sitePaths: readonly string[];
+  /** Null where pip was not asked, or did not know. */
   readonly pipSchemes: { readonly base: Scheme; readonly prefix: Scheme } | null;
   readonly venvScheme: SysconfigScheme;
   readonly homeScheme: SysconfigScheme;
@@ -55,9 +56,9 @@ export interface PipFacts {
   readonly rootWarning: string;
 }
 
-/** Asks an interpreter (a path to a real binary, not a version manager's shim). Throws UNRECOGNISED. */
-export function askInterpreter(executable: string): InterpreterFacts {
-  return ask(executable, [probe]) as InterpreterFacts;
+/** Asks an interpreter (a path to a real binary, not a version manager's shim), and its pip if `withPip`. Throws UNRECOGNISED. */
+export function askInterpreter(executable: string, withPip: boolean): InterpreterFacts {
+  return ask(executable, [probe, ...(withPip ? ['pip'] : [])]) as InterpreterFacts;
 }
 
 /** Asks the pip whose package lies in `directory`, by means of an interpreter. Throws UNRECOGNISED. */

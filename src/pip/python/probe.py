@@ -1,6 +1,6 @@
 # Prints, as one JSON line behind a marker, what an interpreter alone can tell about itself.
-# Run as `python -I -c <this>`; works on CPython 3.7 and later. `@BASE@`, `@USERBASE@` and `@DIST@` stand for
-# what the asker fills in.
+# Run as `python -I -c <this> [pip]`; works on CPython 3.7 and later. With `pip`, its own pip is asked as well, which takes
+# most of the time. `@BASE@`, `@USERBASE@` and `@DIST@` stand for what the asker fills in.
 import importlib.util, json, os, platform, struct, sys, sysconfig
 
 def scheme_names():
@@ -66,7 +66,7 @@ print("@PKG-CACHE@" + json.dumps({
     "libc": libc(),
     "stdlib": sysconfig.get_path("stdlib"),
     "sitePaths": site_paths(),
-    "pipSchemes": pip_schemes(),
+    "pipSchemes": pip_schemes() if "pip" in sys.argv else None,
     "venvScheme": based(venv, "/@BASE@"),
     "homeScheme": based(home, "/@BASE@"),
     "userScheme": user_scheme(),
