@@ -1,4 +1,4 @@
-import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, type GetObjectCommandInput } from '@aws-sdk/client-s3';
 import type { Readable } from 'node:stream';
 import { payloadSize, type Backend, type ListQuery, type RawPage, type Watch } from './backend.ts';
 import { unavailable, wrongBytes } from './failure.ts';
@@ -6,6 +6,7 @@ import { checkKey } from './key.ts';
 import { s3Clients, type S3Clients } from './s3-client.ts';
 import { isConflict, isMissing, isOutOfRange, isUnexplained, s3Failure } from './s3-failure.ts';
 import { abortLeftOvers, abortOld } from './s3-leftovers.ts';
+import { PlainReads, type Answer } from './s3-reads.ts';
 import { readPiece } from './payload-file.ts';
 import { uploadParts } from './s3-parts.ts';
 import type { Payload, Range, StoredObject } from './store.ts';
@@ -28,21 +29,22 @@ class S3Backend implements Backend {
   readonly label: string;
   readonly #location: S3Location;
   readonly #clients: S3Clients;
+  readonly #plain: PlainReads;
 
   constructor(location: S3Location, clients: S3Clients) {
     this.label = `s3://${[location.bucket, location.prefix].filter(Boolean).join('/')}`;
     this.#location = location;
     this.#clients = clients;
+    this.#plain = new PlainReads(clients.reads, location.bucket);
   }
 
   async get(key: string, signal: AbortSignal, range?: Range): Promise<StoredObject | undefined> {
     const where = this.#where(key);
     const Range = range && `bytes=${range.start}-${range.start + range.length - 1}`;
     try {
-      const answer = await this.#clients.reads.send(new GetObjectCommand({ ...where, Range }), { abortSignal: signal });
-      const body = answer.Body as Readable;
-      const wrong = this.#wrongAnswer(answer, range);
-      if (wrong === undefined) return { size: answer.ContentLength ?? 0, body };
+      const { headers, body } = (await this.#plain.get(where.Key, Range, signal)) ?? (await this.#bySdk({ ...where, Range }, signal));
+      const wrong = this.#wrongAnswer(headers, range);
+      if (wrong === undefined) return { size: Number(headers['content-length']), body };
       body.destroy();
       throw wrong;
     } catch (error) {
@@ -50,6 +52,12 @@ class S3Backend implements Backend {
       if (isOutOfRange(error)) throw wrongBytes(this.label, 'an object is shorter than the range that was asked for');
       throw s3Failure(this.label, error);
     }
+  }
+
+  async #bySdk(input: GetObjectCommandInput, abortSignal: AbortSignal): Promise<Answer> {
+    const { ETag, ContentLength, ContentRange, Body } = await this.#clients.reads.send(new GetObjectCommand(input), { abortSignal });
+    const headers = { etag: ETag, 'content-length': ContentLength?.toString(), 'content-range': ContentRange };
+    return { headers, body: Body as Readable };
   }
 
   async list(prefix: string, { after, limit }: ListQuery, signal: AbortSignal): Promise<RawPage> {
@@ -127,12 +135,12 @@ class S3Backend implements Backend {
   }
 
   /** What is wrong with the answer to a GET. One with a range says which it has; other stores send the whole object instead. */
-  #wrongAnswer(answer: GetObjectCommandOutput, range: Range | undefined): Error | undefined {
-    if (answer.ETag === undefined || answer.ContentLength === undefined) return this.#notS3();
+  #wrongAnswer(headers: Answer['headers'], range: Range | undefined): Error | undefined {
+    if (headers.etag === undefined || !/^\d+$/.test(headers['content-length'] ?? '')) return this.#notS3();
     if (range === undefined) return undefined;
-    const starts = answer.ContentRange?.startsWith(`bytes ${range.start}-`) ?? false;
+    const starts = headers['content-range']?.startsWith(`bytes ${range.start}-`) ?? false;
     if (!starts) return wrongBytes(this.label, 'the store ignores ranges');
-    return answer.ContentLength === range.length ? undefined : wrongBytes(this.label, 'an object is shorter than the range that was asked for');
+    return Number(headers['content-length']) === range.length ? undefined : wrongBytes(this.label, 'an object is shorter than the range that was asked for');
   }
 
   /** An answer to HEAD has no body that could explain a refusal; then the write decides, and says why. */

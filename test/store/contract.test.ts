@@ -33,6 +33,12 @@ function contract(open: (prefix: string) => Promise<Store>): void {
     expect(await store.get('v1/a/entry.json/below')).toBeUndefined();
   });
 
+  it('takes every character that a key may have', async () => {
+    const key = 'v1/_A9.~+=@-/a+b=c@d~';
+    expect(await store.create(key, Buffer.from('odd'))).toBe('created');
+    expect(String(await read(store, key))).toBe('odd');
+  });
+
   it('leaves what exists as it is', async () => {
     expect(await store.create('v1/b', Buffer.from('first'))).toBe('created');
     expect(await store.create('v1/b', Buffer.from('second'))).toBe('exists');
