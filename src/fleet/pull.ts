@@ -5,13 +5,15 @@ import type { Readable } from 'node:stream';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ArchiveSource } from '../archive/source.ts';
 import { unpackEntry } from '../archive/unpack.ts';
 import type { Entry, EntryKey } from '../cache/entry.ts';
 import { entryId } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry, Staging } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
-import { MemoryBudget } from './memory.ts';
+import { BufferPool } from './buffers.ts';
+import { Hasher } from './hasher.ts';
 import { MAX_POINTER, archiveKey, decodePointer, originalKey, pointerKey, type Pointer } from './objects.ts';
 import { readFileSync } from 'node:fs';
 
@@ -43,7 +45,8 @@ export class Puller {
   readonly #store: Store;
   readonly #report: (problem: PkgCacheError) => void;
   readonly #pointers = new Map<string, Pointer>();
-  readonly #memory = new MemoryBudget(MEMORY);
+  readonly #buffers = new BufferPool(MEMORY);
+  readonly #hasher = new Hasher();
 
   constructor(cache: LocalCache, store: Store, report: (problem: PkgCacheError) => void) {
     this.#cache = cache;
@@ -142,11 +145,13 @@ export class Puller {
   }
 
   async #download(pointer: Pointer): Promise<LocalEntry | undefined> {
-    const { size } = pointer.archive;
-    return await this.#memory.run(size <= IN_MEMORY ? size : 0, () => this.#downloadNow(pointer));
+    const { archive } = pointer;
+    if (archive.size > IN_MEMORY) return await this.#receive(pointer, (body, staging) => intoFile(body, archive, staging));
+    return await this.#buffers.use(archive.size, (buffer) => this.#receive(pointer, (body) => this.#intoMemory(body, archive, buffer)));
   }
 
-  async #downloadNow({ entry, archive }: Pointer): Promise<LocalEntry | undefined> {
+  /** `take` verifies the archive's hash. */
+  async #receive({ entry, archive }: Pointer, take: (body: Readable, staging: Staging) => Promise<ArchiveSource>): Promise<LocalEntry | undefined> {
     const object = await this.#store.get(archiveKey(archive.sha256));
     if (!object) return undefined;
     const staging = this.#cache.stage(entry.key);
@@ -155,28 +160,25 @@ export class Puller {
         object.body.destroy();
         throw new PkgCacheError('ARCHIVE_INVALID', `the archive of ${entry.key.name} has another size than its pointer says`);
       }
-      const source = archive.size <= IN_MEMORY ? await intoMemory(object.body, archive) : await intoFile(object.body, archive, staging);
       // The archive's hash has been compared, and whoever made it had hashed every file; names, sizes and modes are compared with
       // the manifest. Hashing the same bytes twice would take longer than all the rest.
-      unpackEntry(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count }, { trusted: true });
+      unpackEntry(await take(object.body, staging), staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count }, { trusted: true });
       return staging.publishEntry(entry, readFileSync(join(staging.dir, 'files.json'), 'utf8'));
     } finally {
       staging.discard();
     }
   }
+
+  async #intoMemory(body: Readable, expected: Pointer['archive'], bytes: Buffer): Promise<ArchiveSource> {
+    let received = 0;
+    // The store has seen to it that it is not more than that.
+    for await (const chunk of body) received += (chunk as Buffer).copy(bytes, received);
+    assertHash(await this.#hasher.sha256(bytes), expected);
+    return { bytes };
+  }
 }
 
-async function intoMemory(body: Readable, expected: Pointer['archive']): Promise<{ bytes: Buffer }> {
-  const bytes = Buffer.allocUnsafeSlow(expected.size);
-  let received = 0;
-  // The store has seen to it that it is not more than that.
-  for await (const chunk of body) received += (chunk as Buffer).copy(bytes, received);
-  // Not `createHash`: this one is computed on another thread.
-  assertHash(Buffer.from(await crypto.subtle.digest('SHA-256', bytes)).toString('hex'), expected);
-  return { bytes };
-}
-
-async function intoFile(body: Readable, expected: Pointer['archive'], staging: Staging): Promise<{ path: string }> {
+async function intoFile(body: Readable, expected: Pointer['archive'], staging: Staging): Promise<ArchiveSource> {
   const path = `${staging.dir}.tar`;
   const hash = createHash('sha256');
   const hashing = new Transform({
