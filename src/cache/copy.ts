@@ -158,7 +158,8 @@ export function deviceOf(path: string): number | undefined {
   }
 }
 
-function nearestExisting(path: string): string {
+/** The path, or the nearest directory above it that exists. */
+export function nearestExisting(path: string): string {
   let current = path;
   while (current !== dirname(current) && !statSync(current, { throwIfNoEntry: false })) current = dirname(current);
   return current;

@@ -7,6 +7,7 @@ import { addCommand } from './command.ts';
 import { clean } from './commands/clean.ts';
 import { config } from './commands/config.ts';
 import { daemon } from './commands/daemon.ts';
+import { doctor } from './commands/doctor.ts';
 import { explain } from './commands/explain.ts';
 import { flush } from './commands/flush.ts';
 import { logs } from './commands/logs.ts';
@@ -53,6 +54,7 @@ async function command(args: readonly string[]): Promise<number> {
   addCommand(parser, verify, ended);
   addCommand(parser, logs, ended);
   addCommand(parser, stats, ended);
+  addCommand(parser, doctor, ended);
   addCommand(parser, config, ended);
   addCommand(parser, flush, ended);
   addCommand(parser, warm, ended);

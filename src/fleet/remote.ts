@@ -14,18 +14,19 @@ type Env = Readonly<Record<string, string | undefined>>;
  * tried even if it failed a moment ago. Throws CONFIG.
  */
 export async function openSharedStore(cache: LocalCache, location: string, env: Env, { afresh }: { afresh: boolean }): Promise<Store> {
-  const circuit = sharedCircuit(cache, location);
+  const circuit = circuitOf(cache, location);
   if (afresh) circuit.close();
   return await openStore(location, { env, circuit });
 }
 
-function sharedCircuit(cache: LocalCache, location: string): CircuitState {
+/** Whether the store at a location has failed a moment ago, as all processes of this cache see it. */
+export function circuitOf(cache: LocalCache, location: string): CircuitState {
   return fileCircuit(cache.path('state', `circuit-${sha256(location).slice(0, 16)}.json`));
 }
 
 /** The store as an install sees it. Throws CONFIG; everything later is a miss. */
 export async function remoteStore(cache: LocalCache, location: string, env: Env): Promise<RemoteStore> {
-  const circuit = sharedCircuit(cache, location);
+  const circuit = circuitOf(cache, location);
   return new RemoteStore(cache, await openStore(location, { env, circuit }), circuit);
 }
 
