@@ -15,6 +15,7 @@ import { remove } from './commands/remove.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { stats } from './commands/stats.ts';
 import { bareStatus, status } from './commands/status.ts';
+import { store } from './commands/store.ts';
 import { sync } from './commands/sync.ts';
 import { verify } from './commands/verify.ts';
 import { warm } from './commands/warm.ts';
@@ -56,6 +57,7 @@ async function command(args: readonly string[]): Promise<number> {
   addCommand(parser, stats, ended);
   addCommand(parser, doctor, ended);
   addCommand(parser, config, ended);
+  addCommand(parser, store, ended);
   addCommand(parser, flush, ended);
   addCommand(parser, warm, ended);
   addCommand(parser, daemon, ended);
