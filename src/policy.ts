@@ -47,7 +47,7 @@ function parseRule(text: string): Rule | undefined {
 }
 
 /** A URL without credentials, query, fragment and trailing slashes; undefined for what is none. */
-function normalUrl(url: string): string | undefined {
+export function normalUrl(url: string): string | undefined {
   if (!URL.canParse(url)) return undefined;
   const { protocol, host, pathname } = new URL(url);
   return `${protocol}//${host}${pathname}`.replace(/\/+$/, '');

@@ -8,6 +8,7 @@ import { clean } from './commands/clean.ts';
 import { config } from './commands/config.ts';
 import { daemon } from './commands/daemon.ts';
 import { doctor } from './commands/doctor.ts';
+import { env } from './commands/env.ts';
 import { explain } from './commands/explain.ts';
 import { flush } from './commands/flush.ts';
 import { logs } from './commands/logs.ts';
@@ -50,6 +51,7 @@ async function command(args: readonly string[]): Promise<number> {
   addCommand(parser, bareStatus, ended);
   addCommand(parser, status, ended);
   addCommand(parser, explain, ended);
+  addCommand(parser, env, ended);
   addCommand(parser, remove, ended);
   addCommand(parser, clean, ended);
   addCommand(parser, verify, ended);

@@ -92,7 +92,8 @@ function userSitePath(interpreter: Interpreter, facts: InterpreterFacts, env: En
   return existsSync(path) ? path : undefined;
 }
 
-function ownSitePaths(interpreter: Interpreter, facts: InterpreterFacts): string[] {
+/** The site directories of an interpreter, without those of the user. */
+export function ownSitePaths(interpreter: Interpreter, facts: InterpreterFacts): string[] {
   const system = facts.sitePaths.filter((path) => path !== facts.stdlib && !path.endsWith('/lib-dynload'));
   const base = facts.pipSchemes?.base;
   const ofBase = [...new Set([...(base ? [base.purelib, base.platlib] : []), ...system])];
