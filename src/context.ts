@@ -20,6 +20,11 @@ export interface Remote {
   /** Brings entries by the archives that they are made of; `make` verifies the bytes, and publishes the entry. */
   pullOriginals(wanted: readonly Original[], make: (original: Original, bytes: Buffer) => LocalEntry): Promise<Map<string, LocalEntry>>;
   /**
+   * Asks at once whether other workers are having a set installed at this moment. `done` waits until they are through, for a bounded time;
+   * then it is worth looking again.
+   */
+  others(set: string): { readonly areAtWork: () => Promise<boolean>; readonly done: () => Promise<void> };
+  /**
    * The first thing that went wrong. `known`: it did so for an earlier install, and was not tried again.
    * `lasting`: the store is left alone from now on.
    */
@@ -70,6 +75,8 @@ export interface InstallContext {
   readonly newReport: () => string | undefined;
   /** Has collected what the report will tell, once the tool has ended; false if that cannot be. `elapsed`: it has, and took so many milliseconds. */
   readonly collectAfterwards: (details: unknown, elapsed?: number) => boolean;
+  /** Has other workers told that the real tool is about to install a set, and that it will be stored. */
+  readonly announce: (set: string) => void;
   /** For the statistics, once per install. */
   readonly note: (event: Omit<InstallEvent, 'ecosystem'>) => void;
   /** Have ready copies made of entries that were used. */

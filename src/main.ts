@@ -111,6 +111,9 @@ function keepInStep(cache: LocalCache, { store, syncInterval }: Settings, env: E
   }
 }
 
+/** How long a background process may take to start, in milliseconds. */
+const STARTING_MS = 2_000;
+
 interface Call {
   readonly ecosystem: Ecosystem;
   readonly tool: string;
@@ -136,10 +139,13 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
   const began = Date.now();
   const spool = new Spool(cache);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getegid?.() ?? 0, umask };
+  let starting = -Infinity;
   const leave = (job: Job): boolean => {
     try {
       spool.add(job);
-      startBackground(cache, launcher(), env);
+      // What was started a moment ago has work to do until the tool has ended, and finds this as well.
+      if (performance.now() - starting > STARTING_MS) startBackground(cache, launcher(), env);
+      starting = performance.now();
       return true;
     } catch {
       return false; // A cache that cannot be written: it serves, and learns nothing.
@@ -172,6 +178,9 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
     newReport: () => spool.newReport(),
     // The shim becomes the real tool; in charge, we end after it.
     collectAfterwards: (details, elapsed) => leave({ kind: 'collect', ecosystem, after: watch(role === 'in charge' ? process.pid : process.ppid), details, ...(elapsed !== undefined && { elapsed }) }),
+    announce: (set) => {
+      if (settings.store !== undefined && !settings.readOnly && !settings.offline && settings.waitLimit > 0) leave({ kind: 'flight', set, after: watch(role === 'in charge' ? process.pid : process.ppid) });
+    },
     note: (event) => noteInstall(cache, { ecosystem, ...event }, Date.now() - began),
     prepareAgain: (ids) => void leave({ kind: 'prepare', ids, owner }),
     assembleAgain: (details) => void leave({ kind: 'assemble', ecosystem, details, owner }),
@@ -204,7 +213,9 @@ function isTerminal(fd: number): boolean {
 async function openRemote(cache: LocalCache, settings: Settings, env: Env): Promise<Remote | undefined> {
   if (settings.store === undefined || settings.offline) return undefined;
   const { remoteStore } = await import('./fleet/remote.ts');
-  return await remoteStore(cache, settings.store, env);
+  // An installer that a real tool has called must not wait for that very tool.
+  const isNested = /^\d+:(?!1:)/.test(env['PKG_CACHE_GUARD'] ?? '');
+  return await remoteStore(cache, settings.store, env, isNested ? 0 : settings.waitLimit * 1000);
 }
 
 /** The caller is gone, or has told us to stop: nobody wants the result. */

@@ -13,6 +13,7 @@ const NOTHING: Settings = {
   blocked: [],
   readOnly: false,
   offline: false,
+  waitLimit: 120,
   maxDays: 30,
   maxSize: 0,
   cleanLimit: 0.5,

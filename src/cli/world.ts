@@ -74,7 +74,7 @@ export function openWorld({ afresh = false } = {}): World {
   const openRemote = async (): Promise<Remote | undefined> => {
     if (store === undefined || settings.offline) return undefined;
     const { remoteStore } = await import('../fleet/remote.ts');
-    return await remoteStore(cache, store, env);
+    return await remoteStore(cache, store, env, 0);
   };
   return { env, settings, cacheDir, cache, policy, spool, openRemote, background, fleet };
 }

@@ -7,6 +7,7 @@ import { listDir } from '../cache/sweep.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
+import { Announcer } from './announce.ts';
 import { push } from './push.ts';
 import { claimOfBackground } from './start.ts';
 import { hasEnded, spooledAt, type Job, type Spool, type Spooled } from './spool.ts';
@@ -108,26 +109,30 @@ export class SpoolWork {
   problem: string | undefined;
   readonly #options: BackgroundOptions;
   readonly #awaited = new Set<string>();
+  readonly #announcer: Announcer;
   #resume = 0;
 
   constructor(options: BackgroundOptions) {
     this.#options = options;
+    this.#announcer = new Announcer(options);
   }
 
   /** Does the jobs that can be done now, then uploads; whether there was a job. */
   async round(): Promise<boolean> {
+    await this.#announcer.look();
     const done = doJobs(this.#options, this.#awaited);
     if (Date.now() >= this.#resume) {
       this.problem = await upload(this.#options);
       if (this.problem !== undefined) this.#resume = Date.now() + UPLOAD_PAUSE;
     }
+    await this.#announcer.land();
     return done;
   }
 }
 
 /** Whether an install is at work on this machine: one that is watched, or that places files. */
 export function isInstalling({ cache, spool }: Pick<BackgroundOptions, 'cache' | 'spool'>): boolean {
-  const watched = spool.jobs().some((spooled) => spooled.job.kind === 'collect' && !isDue(spooled));
+  const watched = spool.jobs().some((spooled) => (spooled.job.kind === 'collect' || spooled.job.kind === 'flight') && !isDue(spooled));
   return watched || listDir(cache.path('claims')).some((name) => name.startsWith('env-') && isClaimed(cache.path('claims', name)));
 }
 
@@ -135,6 +140,7 @@ export function isInstalling({ cache, spool }: Pick<BackgroundOptions, 'cache' |
 export function doJobs(options: BackgroundOptions, awaited = new Set<string>()): boolean {
   let done = false;
   for (const spooled of sorted(options.spool.jobs())) {
+    if (spooled.job.kind === 'flight') continue; // see announce.ts
     if (!isDue(spooled)) {
       awaited.add(spooled.path);
       continue;
@@ -152,7 +158,7 @@ function sorted(jobs: readonly Spooled[]): Spooled[] {
 }
 
 function isDue(spooled: Spooled): boolean {
-  return spooled.job.kind !== 'collect' || hasEnded(spooled.job.after, spooledAt(spooled));
+  return !('after' in spooled.job) || hasEnded(spooled.job.after, spooledAt(spooled));
 }
 
 /** `waited`: how long a job was waited for that has just become due, in milliseconds. */
@@ -160,7 +166,7 @@ function attempt(options: BackgroundOptions, { job }: Spooled, waited: number | 
   try {
     if (job.kind === 'collect') collectJob(options, job, job.elapsed ?? waited);
     else if (job.kind === 'prepare') prepareJob(options, job);
-    else options.assemblers[job.ecosystem]?.(options.cache, job.details, job.owner);
+    else if (job.kind === 'assemble') options.assemblers[job.ecosystem]?.(options.cache, job.details, job.owner);
   } catch (error) {
     options.log(`${job.kind}: ${messageOf(error)}`, { level: 'error' });
   }

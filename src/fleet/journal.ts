@@ -60,7 +60,8 @@ export function recordTime(key: string): number {
   return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}Z`);
 }
 
-function timeName(time: number): string {
+/** A time (epoch milliseconds) as keys begin with it: `20261122T000000123Z`. */
+export function timeName(time: number): string {
   return new Date(time).toISOString().replace(/[-:.]/g, '');
 }
 

@@ -2,6 +2,7 @@ import type { Entry, EntryKey } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
 import type { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
+import { flightsOf, waitForFlights } from './flights.ts';
 import { fileCircuit, type CircuitState } from '../store/circuit.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
@@ -24,10 +25,10 @@ export function circuitOf(cache: LocalCache, location: string): CircuitState {
   return fileCircuit(cache.path('state', `circuit-${sha256(location).slice(0, 16)}.json`));
 }
 
-/** The store as an install sees it. Throws CONFIG; everything later is a miss. */
-export async function remoteStore(cache: LocalCache, location: string, env: Env): Promise<RemoteStore> {
+/** The store as an install sees it. `waitLimit`: how many milliseconds it may wait for other workers. Throws CONFIG; everything later is a miss. */
+export async function remoteStore(cache: LocalCache, location: string, env: Env, waitLimit: number): Promise<RemoteStore> {
   const circuit = circuitOf(cache, location);
-  return new RemoteStore(cache, await openStore(location, { env, circuit }), circuit);
+  return new RemoteStore(cache, await openStore(location, { env, circuit }), circuit, waitLimit);
 }
 
 class RemoteStore {
@@ -35,11 +36,15 @@ class RemoteStore {
   readonly #puller: Puller;
   readonly #circuit: CircuitState;
   readonly #known: boolean;
+  readonly #waitLimit: number;
   #problem: PkgCacheError | undefined;
+  /** A question that may not be answered yet. */
+  #asked: Promise<unknown> = Promise.resolve();
 
-  constructor(cache: LocalCache, store: Store, circuit: CircuitState) {
+  constructor(cache: LocalCache, store: Store, circuit: CircuitState, waitLimit: number) {
     this.#store = store;
     this.#circuit = circuit;
+    this.#waitLimit = waitLimit;
     this.#known = isOpen(circuit);
     this.#puller = new Puller(cache, store, (problem) => (this.#problem ??= problem));
   }
@@ -56,14 +61,34 @@ class RemoteStore {
     return this.#puller.pullOriginals(...args);
   }
 
+  others(set: string): { areAtWork: () => Promise<boolean>; done: () => Promise<void> } {
+    if (this.#waitLimit === 0) return { areAtWork: () => Promise.resolve(false), done: () => Promise.resolve() };
+    const flights = this.#quietly(() => flightsOf(this.#store, set));
+    this.#asked = flights;
+    return {
+      areAtWork: async () => ((await flights) ?? []).length > 0,
+      done: async () => await this.#quietly(() => waitForFlights(this.#store, set, this.#waitLimit)),
+    };
+  }
+
   problem(): { message: string; known: boolean; lasting: boolean } | undefined {
     if (!this.#problem) return undefined;
     const { message, hint } = this.#problem;
     return { message: hint === undefined ? message : `${message} (${hint})`, known: this.#known, lasting: isOpen(this.#circuit) };
   }
 
+  /** What is still being asked would look like a failure of the store. */
   close(): void {
-    this.#store.close();
+    void this.#asked.then(() => this.#store.close());
+  }
+
+  /** Others are waited for where that can be known; that it cannot is not worth a word. */
+  async #quietly<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch {
+      return undefined;
+    }
   }
 }
 

@@ -19,6 +19,8 @@ export type Job =
   /** Snapshot what an installer brought, once that process has ended. `details` is for the ecosystem alone.
    * `elapsed`: milliseconds that it took, where it has ended already. */
   | { readonly kind: 'collect'; readonly ecosystem: string; readonly after: Watched; readonly details: unknown; readonly elapsed?: number }
+  /** Tell other workers that a set is being installed, until that process has ended and what it brought is stored. */
+  | { readonly kind: 'flight'; readonly set: string; readonly after: Watched }
   /** Make ready copies of entries. */
   | { readonly kind: 'prepare'; readonly ids: readonly string[]; readonly owner: Ownership }
   /** Make a ready copy of what an ecosystem puts together from entries. `details` is for the ecosystem alone. */
@@ -117,8 +119,10 @@ function parseJob(path: string): Job | undefined {
   } catch {
     return undefined;
   }
-  const { kind, after, ids, owner } = (value ?? {}) as { kind?: unknown; after?: Partial<Watched> | null; ids?: unknown; owner?: unknown };
-  const valid = kind === 'collect' ? typeof after?.pid === 'number' && typeof after.host === 'string' : owner instanceof Object && (kind === 'assemble' || (kind === 'prepare' && Array.isArray(ids)));
+  const { kind, after, set, ids, owner } = (value ?? {}) as { kind?: unknown; after?: Partial<Watched> | null; set?: unknown; ids?: unknown; owner?: unknown };
+  const isWatched = typeof after?.pid === 'number' && typeof after.host === 'string';
+  if (kind === 'flight') return isWatched && typeof set === 'string' && /^[0-9a-f]{32,64}$/.test(set) ? (value as Job) : undefined;
+  const valid = kind === 'collect' ? isWatched : owner instanceof Object && (kind === 'assemble' || (kind === 'prepare' && Array.isArray(ids)));
   return valid ? (value as Job) : undefined;
 }
 

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EntryKey } from '../cache/entry.ts';
+import { entryId, type EntryKey } from '../cache/entry.ts';
 import { EXEC, type Decision, type InstallContext } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
 import { captureTree } from './capture.ts';
@@ -126,6 +126,7 @@ interface Left {
 /** The real npm; afterwards, if it succeeds, what it has brought and made is collected. */
 async function runNpm(context: InstallContext, request: NpmRequest, { project: before, key, why }: Left): Promise<Decision> {
   const began = Date.now();
+  if (why === 'not cached' && key) context.announce(entryId(key));
   const ran = before && (await runWithCache(context, request, before));
   const outcome = ran?.outcome ?? (await context.runTool(context.env));
   noteRun(context, { project: before, why }, ran);

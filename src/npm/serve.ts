@@ -68,13 +68,23 @@ class Attempt {
     const remote = await context.openRemote();
     if (!remote) return false;
     try {
-      const tree = local ?? this.#trusted(await this.#pullTree(remote));
+      const tree = local ?? (await this.#findTree(remote));
       if (!tree || !(await this.#pullPackages(tree, remote))) return false;
       return this.#place(tree);
     } finally {
       tellProblem(remote, request, context.printError);
       remote.close();
     }
+  }
+
+  /** A tree that the store does not have may be in the making on another worker; then that is waited for. */
+  async #findTree(remote: Remote): Promise<TrustedTree | undefined> {
+    const { context, key } = this.#serving;
+    const others = remote.others(entryId(key));
+    const tree = this.#trusted(await this.#pullTree(remote));
+    if (tree || !(await context.interruptible(others.areAtWork()))) return tree;
+    await context.interruptible(others.done());
+    return this.#trusted(await this.#pullTree(remote));
   }
 
   async #pullTree(remote: Remote): Promise<TreeEntry | undefined> {

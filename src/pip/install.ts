@@ -1,6 +1,7 @@
 import { entryId } from '../cache/entry.ts';
 import { ReadyCopies } from '../cache/ready.ts';
 import { PkgCacheError } from '../errors.ts';
+import { sha256 } from '../hash.ts';
 import { NotClosed, type Closure, type Wanted } from './closure.ts';
 import { EXEC, type Decision, type InstallContext, type Outcome, type Remote, type Role } from '../context.ts';
 import { readReport } from './collect/report.ts';
@@ -120,6 +121,7 @@ class Attempt {
     if (closure.missing.length === 0) return this.#serve(closure, search);
     if (!this.#canMix(closure)) {
       explainMisses(this.#output, closure, search.sourceOf);
+      this.#context.announce(setOf(closure, this.#understood));
       return observe(this.#context, this.#understood, 'part of the set is not cached', 'not cached', closure.missing.length);
     }
     if (this.#context.role === 'aside') return { kind: 'continue' };
@@ -136,7 +138,7 @@ class Attempt {
     if (!remote) return closure;
     let passedOn = false;
     try {
-      const complete = await search.findRemotely(remote, closure);
+      const complete = await this.#findRemotely(remote, closure, search);
       const wanted = [...complete.entries.values()].filter((entry) => !search.localEntry(entry));
       if (this.#context.role === 'aside' && this.#isLong(complete, wanted)) throw new NeedsCharge();
       search.addPulled(await this.#context.interruptible(remote.pull(wanted.map((entry) => entryId(entry.key)))));
@@ -152,6 +154,18 @@ class Attempt {
       this.#tellProblem(remote.problem(), passedOn);
       remote.close();
     }
+  }
+
+  /** What is missing in the end may be under way on another worker; then it is waited for, by the process that is in charge. */
+  async #findRemotely(remote: Remote, closure: Closure, search: Search): Promise<Closure> {
+    const { role, interruptible } = this.#context;
+    const others = role === 'shielded' ? undefined : remote.others(setOf(closure, this.#understood));
+    const found = await search.findRemotely(remote, closure);
+    if (!others || found.missing.length === 0 || !(await interruptible(others.areAtWork()))) return found;
+    if (role === 'aside') throw new NeedsCharge();
+    this.#output.verbose('pkg-cache: waiting for another worker, which is installing the same');
+    await interruptible(others.done());
+    return await search.findRemotely(remote, search.close());
   }
 
   /**
@@ -229,6 +243,7 @@ class Attempt {
     const installation = this.#place(placements);
     announceHits(this.#output, closure, placements, search.sourceOf);
     this.#note(placements, closure, search);
+    this.#context.announce(setOf(closure, this.#understood));
     const report = collectAfterwards(this.#context, this.#understood);
     const outcome = await this.#runPip(report, installation);
     if ('code' in outcome && outcome.code === 0) announceWhole(this.#output, placements, closure, readReport(report)?.every ?? []);
@@ -263,6 +278,12 @@ class Attempt {
     const { readyCopies, linkMode } = this.#context;
     return readyCopies && linkMode === 'private' && placements.reduce((sum, { entry }) => sum + entry.entry.count, 0) >= MANY_FILES;
   }
+}
+
+/** The same for all workers that ask for the same, whatever each of them has of it. */
+function setOf({ wanted }: Closure, { platform, origin }: Understood): string {
+  const pins = [...wanted.values()].filter(({ requested }) => requested).map(({ name, pin }) => `${name}==${pin}`);
+  return sha256(JSON.stringify([platform, origin, ...pins.sort()])).slice(0, 32);
 }
 
 /** Whether what is cached can be placed before the real pip does the rest. What it does not see as installed it would install again. */

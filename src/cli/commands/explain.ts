@@ -79,6 +79,7 @@ function contextFor(tool: string, argv: readonly string[], { env, settings, cach
     runTool: impossible,
     newReport: impossible,
     collectAfterwards: impossible,
+    announce: impossible,
     note: impossible,
     prepareAgain: impossible,
     assembleAgain: impossible,

@@ -2,6 +2,7 @@ import { LAYOUT } from '../../cache/entry.ts';
 import type { Listed } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
 import { listSnapshots, newestSnapshots, periodOf } from '../snapshot/find.ts';
+import { FLIGHTS } from '../flights.ts';
 import { listAll } from '../small.ts';
 
 const DAY = 86_400_000;
@@ -9,7 +10,7 @@ const DAY = 86_400_000;
 /** The newest snapshot, and the one before it, which somebody may still be unpacking. */
 const KEPT = 2;
 
-/** Removes snapshots that were replaced, what leaders that got nowhere have left, and old claims. Returns how many objects were removed. */
+/** Removes snapshots that were replaced, what leaders that got nowhere have left, old claims and flights. Returns how many objects were removed. */
 export async function removeSuperseded({ store, group }: Fleet, now: number): Promise<number> {
   const listed = await listSnapshots(store, group);
   const keep = new Set<string>();
@@ -21,7 +22,8 @@ export async function removeSuperseded({ store, group }: Fleet, now: number): Pr
   const oldest = [...keep].map(periodOf).sort()[0] ?? '';
   const isOld = ({ key, modified }: Listed): boolean => now - modified > DAY && !keep.has(key) && (periodOf(key) < oldest || !key.endsWith('/pointer'));
   const claims = (await listAll(store, `v${LAYOUT}/tending/${group}/`)).filter(({ modified }) => now - modified > 7 * DAY);
-  const old = [...listed.filter(isOld).sort(pointersFirst), ...claims];
+  const flights = (await listAll(store, FLIGHTS)).filter(({ modified }) => now - modified > DAY);
+  const old = [...listed.filter(isOld).sort(pointersFirst), ...claims, ...flights];
   for (const { key } of old) await store.remove(key);
   return old.length;
 }

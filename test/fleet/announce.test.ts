@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { utimesSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { PkgCacheError } from '../../src/errors.ts';
+import { Announcer, type AnnouncerOptions } from '../../src/fleet/announce.ts';
+import { flightsOf } from '../../src/fleet/flights.ts';
+import { Spool, watch } from '../../src/fleet/spool.ts';
+import type { Store } from '../../src/store/store.ts';
+import { tempCache } from '../cache/support.ts';
+import { MemoryStore } from '../support/memory-store.ts';
+import { overStore } from '../support/over-store.ts';
+
+const SET = 'ab'.repeat(16);
+
+/** An installer at work, and a spool that knows of it. */
+function installer(over: Partial<AnnouncerOptions> & { store?: Store } = {}) {
+  const tool = spawn('sleep', ['600'], { stdio: 'ignore' });
+  const spool = new Spool(tempCache());
+  spool.add({ kind: 'flight', set: SET, after: watch(tool.pid!) });
+  const store = new MemoryStore();
+  const log: string[] = [];
+  const options = { spool, openStore: async () => over.store ?? store, log: (message: string) => void log.push(message), ...over };
+  return {
+    store,
+    spool,
+    log,
+    announcer: new Announcer(options),
+    again: () => new Announcer(options),
+    /** As if it had begun so many seconds before. */
+    age: (seconds: number) => utimesSync(spool.jobs()[0]!.path, Date.now() / 1000 - seconds, Date.now() / 1000 - seconds),
+    end: async () => {
+      tool.kill('SIGKILL');
+      await once(tool, 'exit');
+    },
+  };
+}
+
+describe('an install', () => {
+  it('is announced when it takes long, until what it brought is stored', async () => {
+    const { store, spool, announcer, age, end } = installer();
+    await announcer.look();
+    await announcer.land();
+    expect(store.requests.size).toBe(0);
+    age(5);
+    await announcer.look();
+    await announcer.look();
+    await announcer.land();
+    expect(await flightsOf(store, SET)).toEqual([{ kind: 'installing' }]);
+    await end();
+    await announcer.look();
+    expect(await flightsOf(store, SET)).toEqual([{ kind: 'storing', took: expect.closeTo(5000, -3.5) as number }]);
+    expect(spool.jobs()).toHaveLength(1);
+    await announcer.land();
+    expect(await flightsOf(store, SET)).toEqual([]);
+    expect(spool.jobs()).toEqual([]);
+  });
+
+  it('that was short costs nothing', async () => {
+    const { store, spool, announcer, end } = installer();
+    await announcer.look();
+    await end();
+    await announcer.look();
+    await announcer.land();
+    expect(store.requests.size).toBe(0);
+    expect(spool.jobs()).toEqual([]);
+  });
+
+  it('that ends between a look and the landing has not landed', async () => {
+    const { spool, announcer, age, end } = installer();
+    age(5);
+    await announcer.look();
+    await end();
+    await announcer.land();
+    expect(spool.jobs()).toHaveLength(1);
+    await announcer.look();
+    await announcer.land();
+    expect(spool.jobs()).toEqual([]);
+  });
+
+  it('is announced anew after the announcer was killed, and no job is left', async () => {
+    const { store, spool, announcer, again, age, end } = installer();
+    age(5);
+    await announcer.look();
+    const other = again();
+    await other.look();
+    expect(await flightsOf(store, SET)).toHaveLength(2);
+    await end();
+    const last = again();
+    await last.look();
+    await last.land();
+    expect(spool.jobs()).toEqual([]);
+  });
+
+  it.each<[string, Parameters<typeof installer>[0]]>([
+    ['without a store', { openStore: undefined }],
+    ['that may not be written', { whyNotWritten: () => 'denied' }],
+    ['that cannot be opened', { openStore: () => Promise.reject(new PkgCacheError('STORE_UNAVAILABLE', 'gone')) }],
+    ['that refuses', { store: overStore(new MemoryStore(), { create: () => Promise.reject(new PkgCacheError('STORE_DENIED', 'no')) }) }],
+  ])('%s is as good as any', async (_what, over) => {
+    const { spool, announcer, age, end } = installer(over);
+    age(5);
+    await announcer.look();
+    await announcer.look();
+    await end();
+    await announcer.look();
+    await announcer.land();
+    expect(spool.jobs()).toEqual([]);
+  });
+});
