@@ -145,7 +145,7 @@ export class Simulation {
     const cache = new LocalCache(directory);
     mkdirSync(cache.path('state'), { recursive: true });
     const settings = { syncEvery: HOUR / 6, syncWindow: 7 * DAY, snapshotEvery: DAY, snapshotLimit: 5e9, storeWindow: 0 };
-    const fleet = { cache, store: this.store, group: 'simulated', settings, state: new FleetState(cache, 'x'), known: new Known(cache, 'x'), makers: {}, allowed: () => true, hasRoom: () => true, pace: AT_ONCE, log: () => undefined };
+    const fleet = { cache, store: this.store, group: 'simulated', everywhere: 'any', settings, state: new FleetState(cache, 'x'), known: new Known(cache, 'x'), makers: {}, allowed: () => true, hasRoom: () => true, pace: AT_ONCE, log: () => undefined };
     return { directory, fleet, dies: this.store.time - Math.log(1 - this.#random()) * this.#scale.lifeHours * HOUR };
   }
 

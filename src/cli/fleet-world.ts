@@ -3,8 +3,8 @@ import { entryId } from '../cache/entry.ts';
 import { makeRoom } from '../cache/evict.ts';
 import type { BackgroundOptions } from '../fleet/background.ts';
 import type { Fleet, FleetSettings } from '../fleet/fleet.ts';
-import { groupOf } from '../fleet/group.ts';
-import { refOf, writeRecords } from '../fleet/journal.ts';
+import { everywhereOf, groupOf } from '../fleet/group.ts';
+import { mention, refOf, type Readers } from '../fleet/journal.ts';
 import { Known } from '../fleet/known.ts';
 import type { Pace } from '../fleet/pace.ts';
 import { FleetState } from '../fleet/state.ts';
@@ -62,7 +62,7 @@ export class FleetWorld {
     const fleet: Fleet = {
       cache,
       store,
-      group: this.#group,
+      ...this.#readers,
       settings: this.settings,
       readOnly: settings.readOnly,
       state,
@@ -90,12 +90,13 @@ export class FleetWorld {
   async #announce(store: Store, entries: readonly LocalEntry[]): Promise<void> {
     if (entries.length === 0) return;
     const time = await store.now();
-    await writeRecords(store, this.#group, entries.map(refOf), time);
+    await mention(store, this.#readers, entries.map(refOf), time);
     for (const { entry } of entries) this.#known.mention(entryId(entry.key), time);
     this.#known.save(time);
   }
 
-  get #group(): string {
-    return groupOf(this.#parts.settings.fleetGroup);
+  get #readers(): Readers {
+    const { fleetGroup } = this.#parts.settings;
+    return { group: groupOf(fleetGroup), everywhere: everywhereOf(fleetGroup) };
   }
 }

@@ -48,8 +48,8 @@ export function openWorld({ afresh = false } = {}): World {
   const spool = new Spool(cache);
   const openStore = async (location: string): Promise<Store> => {
     if (settings.offline) throw new PkgCacheError('STORE_UNAVAILABLE', 'the store is not asked: offline is on');
-    const { openSharedStore } = await import('../fleet/remote.ts');
-    return await openSharedStore(cache, location, env, { afresh });
+    const { openForBackground } = await import('../fleet/remote.ts');
+    return await openForBackground(cache, location, env, { afresh });
   };
   const log = openLog(cache, settings.logDays);
   const assemblers: BackgroundOptions['assemblers'] = { npm: (from, details, owner) => prepareTree(from, details as PrepareDetails, owner) };

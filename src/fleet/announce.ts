@@ -1,4 +1,3 @@
-import { PkgCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
 import { SIGN_EVERY, flightName, signKey, type Phase } from './flights.ts';
@@ -10,11 +9,16 @@ const WORTH_IT = 3_000;
 type FlightJob = Spooled & { readonly job: Job & { kind: 'flight' } };
 
 interface Announced {
-  readonly store: Store;
-  readonly name: string;
-  signs: number;
   phase: Phase;
   readonly timer: NodeJS.Timeout;
+  /** What has been said so far, one after the other: nobody waits for it but who has the last word. Undefined: nothing can be said. */
+  said: Promise<Speaker | undefined>;
+}
+
+interface Speaker {
+  readonly store: Store;
+  readonly name: string;
+  readonly signs: number;
 }
 
 export interface AnnouncerOptions {
@@ -32,8 +36,8 @@ export interface AnnouncerOptions {
  */
 export class Announcer {
   readonly #options: AnnouncerOptions;
-  /** By the path of the job; undefined: it could not be announced. */
-  readonly #announced = new Map<string, Announced | undefined>();
+  /** By the path of the job. */
+  readonly #announced = new Map<string, Announced>();
   /** Jobs whose real tool has ended. */
   readonly #ended = new Set<string>();
 
@@ -42,14 +46,14 @@ export class Announcer {
   }
 
   /** Announces what has been under way for a while, and what has ended and is about to be stored. */
-  async look(): Promise<void> {
+  look(): void {
     for (const flight of this.#jobs()) {
       const elapsed = Date.now() - spooledAt(flight);
       if (!hasEnded(flight.job.after, spooledAt(flight))) {
-        if (elapsed > WORTH_IT && !this.#announced.has(flight.path)) await this.#announce(flight);
+        if (elapsed > WORTH_IT && !this.#announced.has(flight.path)) this.#announce(flight);
       } else if (!this.#ended.has(flight.path)) {
         this.#ended.add(flight.path);
-        await this.#sign(flight.path, { kind: 'storing', took: elapsed });
+        this.#say(flight.path, { kind: 'storing', took: elapsed });
       }
     }
   }
@@ -57,10 +61,10 @@ export class Announcer {
   /** Everything has been stored that could be: whose real tool had ended by the last look need not be waited for any more. */
   async land(): Promise<void> {
     for (const flight of this.#jobs().filter(({ path }) => this.#ended.has(path))) {
-      await this.#sign(flight.path, { kind: 'landed' });
+      this.#say(flight.path, { kind: 'landed' });
       const announced = this.#announced.get(flight.path);
       clearInterval(announced?.timer);
-      announced?.store.close();
+      (await announced?.said)?.store.close();
       this.#announced.delete(flight.path);
       this.#ended.delete(flight.path);
       this.#options.spool.done(flight);
@@ -71,37 +75,38 @@ export class Announcer {
     return this.#options.spool.jobs().filter((spooled): spooled is FlightJob => spooled.job.kind === 'flight');
   }
 
-  async #announce({ path, job }: FlightJob): Promise<void> {
+  #announce({ path, job }: FlightJob): void {
     const { openStore, whyNotWritten } = this.#options;
-    this.#announced.set(path, undefined);
-    if (!openStore || whyNotWritten?.() !== undefined) return;
-    await this.#tolerant(async () => {
+    const timer = setInterval(() => this.#say(path, this.#announced.get(path)?.phase ?? INSTALLING), SIGN_EVERY);
+    timer.unref();
+    const open = async (): Promise<Speaker | undefined> => {
+      if (!openStore || whyNotWritten?.() !== undefined) return undefined;
       const store = await openStore();
-      const timer = setInterval(() => void this.#repeat(path), SIGN_EVERY);
-      timer.unref();
-      this.#announced.set(path, { store, name: flightName(job.set, await store.now()), signs: 0, phase: { kind: 'installing' }, timer });
-      await this.#sign(path, { kind: 'installing' });
-    });
+      return { store, name: flightName(job.set, await store.now()), signs: 0 };
+    };
+    this.#announced.set(path, { phase: INSTALLING, timer, said: this.#tolerant(open) });
+    this.#say(path, INSTALLING);
   }
 
-  async #repeat(path: string): Promise<void> {
-    const announced = this.#announced.get(path);
-    if (announced) await this.#sign(path, announced.phase);
-  }
-
-  async #sign(path: string, phase: Phase): Promise<void> {
+  #say(path: string, phase: Phase): void {
     const announced = this.#announced.get(path);
     if (!announced) return;
     announced.phase = phase;
-    await this.#tolerant(() => announced.store.create(signKey(announced.name, announced.signs++, phase), Buffer.alloc(0)));
+    announced.said = announced.said.then(async (speaker) => {
+      if (!speaker) return undefined;
+      await this.#tolerant(() => speaker.store.create(signKey(speaker.name, speaker.signs, phase), Buffer.alloc(0)));
+      return { ...speaker, signs: speaker.signs + 1 };
+    });
   }
 
-  async #tolerant(work: () => Promise<unknown>): Promise<void> {
+  async #tolerant<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
-      await work();
+      return await work();
     } catch (error) {
-      if (!(error instanceof PkgCacheError)) throw error;
-      this.#options.log(`announce: ${error.message}`, { level: 'warn' });
+      this.#options.log(`announce: ${error instanceof Error ? error.message : String(error)}`, { level: 'warn' });
+      return undefined;
     }
   }
 }
+
+const INSTALLING: Phase = { kind: 'installing' };

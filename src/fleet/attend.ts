@@ -25,8 +25,8 @@ export async function attend(fleet: Fleet): Promise<void> {
   const { state, log } = fleet;
   state.update({ triedAt: Date.now() });
   try {
-    const { warmedAt, journal } = state.read();
-    if (warmedAt === undefined && journal === undefined) await warmQuietly(fleet);
+    const { warmedAt, read } = state.read();
+    if (warmedAt === undefined && read === undefined) await warmQuietly(fleet);
     const { down, up, behind } = await sync(fleet);
     if (down + up + behind > 0) log(`sync: ${down} brought down, ${up} stored, ${behind} left out`);
     await takePart(fleet);

@@ -119,7 +119,7 @@ export class SpoolWork {
 
   /** Does the jobs that can be done now, then uploads; whether there was a job. */
   async round(): Promise<boolean> {
-    await this.#announcer.look();
+    this.#announcer.look();
     const done = doJobs(this.#options, this.#awaited);
     if (Date.now() >= this.#resume) {
       this.problem = await upload(this.#options);

@@ -12,6 +12,7 @@ export interface Fleet {
   readonly store: Store;
   /** See group.ts. */
   readonly group: string;
+  readonly everywhere: string;
   readonly settings: FleetSettings;
   readonly state: FleetState;
   /** This worker writes nothing to the store. */

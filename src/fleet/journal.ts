@@ -8,7 +8,8 @@ import { seal, unseal } from './seal.ts';
 import { readSmall } from './small.ts';
 
 /**
- * The journal of a group: who has put an entry into the store, or used one that had not been used for a day, writes that down.
+ * The journal of a group: who has put an entry into the store, or used one that had not been used for a day, writes that down. What fits every
+ * machine (registry packages of npm) has a journal of its own, which all groups read.
  *
  *     v1/journal/<group>/<time>-<random>   a record: what is in the store, and was in use at that time
  *
@@ -70,7 +71,20 @@ export function refOf({ entry: { key, size, archive, meta } }: LocalEntry): Ref 
   return archive.sha512 === undefined ? { key, size } : { key, size, original: { sha512: archive.sha512, meta } };
 }
 
-/** Writes down that these are in the store, and in use. Throws STORE_*. */
+/** Whose journals somebody reads and writes. */
+export interface Readers {
+  readonly group: string;
+  readonly everywhere: string;
+}
+
+/** Writes down that these are in the store, and in use, for those that can use them. Throws STORE_*. */
+export async function mention(store: Store, { group, everywhere }: Readers, refs: readonly Ref[], time: number): Promise<void> {
+  const fitsAll = ({ key }: Ref): boolean => key.platform === 'any';
+  await writeRecords(store, group, refs.filter((ref) => !fitsAll(ref)), time);
+  await writeRecords(store, everywhere, refs.filter(fitsAll), time);
+}
+
+/** Writes into one journal. Throws STORE_*. */
 export async function writeRecords(store: Store, group: string, refs: readonly Ref[], time: number): Promise<void> {
   for (let at = 0; at < refs.length; at += MOST_WRITTEN) {
     await store.create(recordKey(group, time), encodeRecord(refs.slice(at, at + MOST_WRITTEN)));

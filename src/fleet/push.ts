@@ -13,6 +13,15 @@ import { readSmall } from './small.ts';
  * Throws STORE_* when the store fails, ENTRY_INVALID when the entry's bytes are not what its manifest says.
  */
 export async function push(cache: LocalCache, store: Store, local: LocalEntry): Promise<'created' | 'exists'> {
+  const lease = cache.lease(); // for what is read below
+  try {
+    return await pushFiles(cache, store, local);
+  } finally {
+    lease.release();
+  }
+}
+
+async function pushFiles(cache: LocalCache, store: Store, local: LocalEntry): Promise<'created' | 'exists'> {
   const { sha512 } = local.entry.archive;
   if (sha512 !== undefined) return await store.create(originalKey(sha512), { path: archiveIn(local.dir), size: statSync(archiveIn(local.dir)).size });
   const key = pointerKey(local.entry.key);

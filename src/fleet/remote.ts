@@ -3,7 +3,7 @@ import type { LocalCache, LocalEntry } from '../cache/local.ts';
 import type { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { flightsOf, waitForFlights } from './flights.ts';
-import { fileCircuit, type CircuitState } from '../store/circuit.ts';
+import { fileCircuit, memoryCircuit, type CircuitState } from '../store/circuit.ts';
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { Puller } from './pull.ts';
@@ -11,16 +11,16 @@ import { Puller } from './pull.ts';
 type Env = Readonly<Record<string, string | undefined>>;
 
 /**
- * Opens the configured store, with the circuit that all processes of this cache share. `afresh`: somebody asks for it by name, so it is
- * tried even if it failed a moment ago. Throws CONFIG.
+ * Opens the configured store for work that nobody waits for. It has a circuit of its own: what is too slow for a background process, which
+ * may have eight large downloads under way, need not be so for an install. `afresh`: somebody asks for the store by name, so that
+ * installs may try it again, too. Throws CONFIG.
  */
-export async function openSharedStore(cache: LocalCache, location: string, env: Env, { afresh }: { afresh: boolean }): Promise<Store> {
-  const circuit = circuitOf(cache, location);
-  if (afresh) circuit.close();
-  return await openStore(location, { env, circuit });
+export async function openForBackground(cache: LocalCache, location: string, env: Env, { afresh }: { afresh: boolean }): Promise<Store> {
+  if (afresh) circuitOf(cache, location).close();
+  return await openStore(location, { env, circuit: memoryCircuit() });
 }
 
-/** Whether the store at a location has failed a moment ago, as all processes of this cache see it. */
+/** Whether the store at a location has failed a moment ago, as all installs with this cache see it. */
 export function circuitOf(cache: LocalCache, location: string): CircuitState {
   return fileCircuit(cache.path('state', `circuit-${sha256(location).slice(0, 16)}.json`));
 }

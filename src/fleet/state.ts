@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { LocalCache } from '../cache/local.ts';
+import type { Position } from './journal.ts';
 import { fleetStateFile } from './start.ts';
 
 /** What this worker remembers of its part in the fleet. Times are epoch milliseconds by our own clock. */
@@ -17,10 +18,8 @@ export interface FleetFacts {
   readonly worker?: string;
   /** When it was tried last, whatever came of it. */
   readonly triedAt?: number;
-  /** The last record of the journal that was read. */
-  readonly journal?: string | undefined;
-  /** Records in front of that one that are known already: others may still come between them. */
-  readonly recent?: readonly string[];
+  /** How far each journal was read, by group. */
+  readonly read?: Readonly<Record<string, Position>>;
   /** The snapshot that was unpacked last, by its period, and when. */
   readonly snapshot?: string;
   readonly warmedAt?: number;
@@ -54,6 +53,15 @@ export class FleetState {
     if (this.read().triedAt !== undefined) return false;
     this.update({ triedAt: Date.now() });
     return true;
+  }
+
+  /** How far the journal of a group was read. */
+  position(group: string): Position {
+    return this.read().read?.[group] ?? { journal: undefined, recent: [] };
+  }
+
+  moveTo(group: string, position: Position): void {
+    this.update({ read: { ...this.read().read, [group]: position } });
   }
 
   /** Changes some facts. That they cannot be written is no error: then work is done twice. */

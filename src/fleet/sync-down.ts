@@ -14,16 +14,25 @@ interface Wanted {
 }
 
 /**
- * Brings down the entries that the journal has mentioned since the last time, and remembers how far it was read. Where the disk has no room
+ * Brings down the entries that the journals have mentioned since the last time, and remembers how far they were read. Where the disk has no room
  * to spare the rest is left out; an install that wants it still finds it in the store. Throws STORE_*, and what `pace` throws.
  */
-export async function bringDown(fleet: Fleet): Promise<{ down: number; behind: number }> {
-  const { store, group, state, known, settings, log } = fleet;
-  const facts = state.read();
+export async function bringDown(fleet: Fleet): Promise<BroughtDown> {
+  const done: BroughtDown = { down: 0, behind: 0 };
+  for (const group of [fleet.group, fleet.everywhere]) await readFor(fleet, group, done);
+  return done;
+}
+
+interface BroughtDown {
+  down: number;
+  behind: number;
+}
+
+async function readFor(fleet: Fleet, group: string, done: BroughtDown): Promise<void> {
+  const { store, state, known, settings, log } = fleet;
   const since = async (): Promise<number> => (await store.now()) - settings.syncWindow;
   const report = (problem: PkgCacheError): void => log(`sync: ${problem.message}`);
-  const done = { down: 0, behind: 0 };
-  for await (const { records, position } of readJournal({ store, group, since, report }, { journal: facts.journal, recent: facts.recent ?? [] })) {
+  for await (const { records, position } of readJournal({ store, group, since, report }, state.position(group))) {
     for (const { refs, time } of records) for (const { key } of refs) known.mention(entryId(key), time);
     const wanted = missing(fleet, records, (await store.now()) - settings.syncWindow);
     for (let at = 0; at < wanted.length; at += BATCH) {
@@ -33,9 +42,8 @@ export async function bringDown(fleet: Fleet): Promise<{ down: number; behind: n
       done.down += down;
       done.behind += Math.min(BATCH, wanted.length - at) - down;
     }
-    state.update(position);
+    state.moveTo(group, position);
   }
-  return done;
 }
 
 /** What of the records is not here, each once. */

@@ -1,7 +1,7 @@
 import { describe, isDamage, type LocalEntry } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Fleet } from './fleet.ts';
-import { refOf, writeRecords, type Ref } from './journal.ts';
+import { mention, refOf, type Ref } from './journal.ts';
 import { inParallel } from './parallel.ts';
 import { push } from './push.ts';
 
@@ -74,7 +74,7 @@ class Sending {
     const mentioned = new Map(this.#mentioned);
     this.#mentioned.clear();
     const time = await this.#fleet.store.now();
-    await writeRecords(this.#fleet.store, this.#fleet.group, [...mentioned.values()], time);
+    await mention(this.#fleet.store, this.#fleet, [...mentioned.values()], time);
     for (const id of mentioned.keys()) this.#fleet.known.mention(id, time);
   }
 

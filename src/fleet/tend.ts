@@ -4,6 +4,8 @@ import { reconcile } from './tend/reconcile.ts';
 import { removeUnused } from './tend/unused.ts';
 import { removeSuperseded } from './tend/superseded.ts';
 import { LAYOUT } from '../cache/entry.ts';
+import { PkgCacheError } from '../errors.ts';
+import { remover } from './tend/remove.ts';
 import { journalOf, readRecords, type Record } from './journal.ts';
 import { listAll } from './small.ts';
 import { seal } from './seal.ts';
@@ -19,25 +21,43 @@ const EVERY = 86_400_000;
  * no harm. Whether it was done. Throws STORE_*, and what `pace` throws.
  */
 export async function tend(fleet: Fleet): Promise<boolean> {
-  const { store, group, state, log, pace } = fleet;
+  const { store, group, everywhere, state, log, pace } = fleet;
   if (!mayWrite(fleet)) return false;
   const now = await store.now();
   const day = periodName(Math.floor(now / EVERY) * EVERY);
   if ((state.read().tended ?? '') >= day) return false;
   state.update({ tended: day });
-  if ((await store.create(`v${LAYOUT}/tending/${group}/${day}`, seal({ time: Math.round(now) }))) === 'exists') return false;
-  const records = await allRecords(fleet);
+  if (!(await isFirst(fleet, group, day, now))) return false;
+  const remove = remover(fleet);
+  const records = await allRecords(fleet, group);
   await pace.between();
   const mentioned = await reconcile(fleet, records, now);
-  const compacted = await compactJournal(fleet, records, now);
-  const superseded = await removeSuperseded(fleet, now);
-  const unused = await removeUnused(fleet, now);
-  const uploads = await store.tidy();
+  let compacted = await compactJournal(fleet, group, records, now, remove);
+  if (await isFirst(fleet, everywhere, day, now)) compacted += await compactJournal(fleet, everywhere, await allRecords(fleet, everywhere), now, remove);
+  const superseded = await removeSuperseded(fleet, now, remove);
+  const unused = await removeUnused(fleet, now, remove);
+  const uploads = await tidy(fleet);
   log(`looked after the store: ${mentioned} entries mentioned again, ${compacted} records put together, ${superseded} old objects, ${unused} unused entries and ${uploads} abandoned uploads removed`);
   return true;
 }
 
-async function allRecords({ store, group, log }: Fleet): Promise<Record[]> {
+/** Claims the day for what concerns a journal, and whether nobody else has. */
+async function isFirst({ store }: Fleet, of: string, day: string, now: number): Promise<boolean> {
+  return (await store.create(`v${LAYOUT}/tending/${of}/${day}`, seal({ time: Math.round(now) }))) === 'created';
+}
+
+/** How many abandoned uploads were thrown away; none where that is not allowed. */
+async function tidy({ store, log }: Fleet): Promise<number> {
+  try {
+    return await store.tidy();
+  } catch (error) {
+    if (!(error instanceof PkgCacheError) || error.code !== 'STORE_DENIED') throw error;
+    log(`abandoned uploads stay in the store: ${error.message}`);
+    return 0;
+  }
+}
+
+async function allRecords({ store, log }: Fleet, group: string): Promise<Record[]> {
   const keys = (await listAll(store, journalOf(group))).map(({ key }) => key);
   return await readRecords(store, keys, (problem) => log(`journal: ${problem.message}`));
 }

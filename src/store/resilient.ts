@@ -24,7 +24,7 @@ export interface ResilientOptions {
  * after a failure every call fails at once until the circuit closes.
  *
  * - A read that fails, or is denied, opens the circuit: the next install must not wait again. Reads try twice. Listing
- *   may well be denied where reading is not, so that does not count.
+ *   does not count: it may be denied or unknown where reading is not, and no install depends on it.
  * - An upload has deadlines of its own (`Watchdog`) and opens the circuit only if nobody answered: credentials that may
  *   only read, and a store that is full, still serve. Whether to try again is its backend's business.
  */
@@ -60,11 +60,11 @@ class ResilientStore implements Store {
 
   async list(prefix: string, { after, limit = MAX_PAGE }: ListOptions = {}): Promise<Page> {
     const attempt = (signal: AbortSignal): Promise<RawPage> => abortable(this.#backend.list(prefix, { after, limit }, signal), signal);
-    return checkedPage(this.label, await this.#gate.run(() => this.#ask(attempt, { denialOpens: false })), prefix, after);
+    return checkedPage(this.label, await this.#gate.run(() => this.#ask(attempt, { opens: false })), prefix, after);
   }
 
   async now(): Promise<number> {
-    return Math.round(await this.#ask((signal) => abortable(this.#backend.now(signal), signal), { denialOpens: false }));
+    return Math.round(await this.#ask((signal) => abortable(this.#backend.now(signal), signal), { opens: false }));
   }
 
   async create(key: string, payload: Payload): Promise<'created' | 'exists'> {
@@ -103,8 +103,8 @@ class ResilientStore implements Store {
     }
   }
 
-  /** `denialOpens`: whether the circuit opens when this is denied; what only some workers may do says nothing about the rest. */
-  async #ask<T>(attempt: (signal: AbortSignal) => Promise<T>, { denialOpens } = { denialOpens: true }): Promise<T> {
+  /** `opens`: whether the circuit opens when this fails. What no install depends on says nothing about the rest. */
+  async #ask<T>(attempt: (signal: AbortSignal) => Promise<T>, { opens } = { opens: true }): Promise<T> {
     this.#admit();
     const controller = new AbortController();
     const giveUp = (): void => controller.abort(this.#timeout('no answer in time'));
@@ -115,7 +115,7 @@ class ResilientStore implements Store {
       this.#recovered();
       return answer;
     } catch (error) {
-      if (denialOpens || !isDenied(error)) this.#failed(error);
+      if (opens) this.#failed(error);
       throw error;
     } finally {
       this.#patience.done(giveUp);
@@ -178,10 +178,6 @@ class ResilientStore implements Store {
 
 /** The most that S3 puts into a page. */
 const MAX_PAGE = 1000;
-
-function isDenied(error: unknown): boolean {
-  return error instanceof PkgCacheError && error.code === 'STORE_DENIED';
-}
 
 /** What of a page can be used. Throws STORE_UNAVAILABLE when going on with it might never end. */
 function checkedPage(label: string, { objects, more }: RawPage, prefix: string, after: string | undefined): Page {

@@ -35,6 +35,10 @@ describe('a worker that starts', () => {
     expect(unreachable.stderr).toMatch(/^pkg-cache: not warmed up: store .*\n$/);
   });
 
+  it('makes no snapshot where it is to write nothing', async () => {
+    expect(await first.cli(['snapshot', '--now'], { env: { PKG_CACHE_READ_ONLY: 'on' } })).toMatchObject({ code: 1, stdout: '', stderr: 'pkg-cache: this worker makes no snapshots: read_only is on\n' });
+  });
+
   it('is hot after warming up, without the store and without the index', async () => {
     const made = await first.cli(['snapshot', '--now']);
     expect(made).toMatchObject({ code: 0, stderr: '' });

@@ -19,14 +19,14 @@ describe('what an interval costs a worker that is up to date', () => {
     store.account();
     store.time += 1000;
     await sync(one.fleet);
-    expect(store.account()).toEqual({ list: 1 });
+    expect(store.account()).toEqual({ list: 2 });
     const other = worker(store);
     fill(other.cache, 1, { from: count });
     await sync({ ...other.fleet, settings: { ...SETTINGS, syncWindow: 0 } });
     store.account();
     store.time += 1000;
     await sync(one.fleet);
-    expect(store.account()).toEqual({ list: 1, get: 1 });
+    expect(store.account()).toEqual({ list: 2, get: 1 });
   });
 });
 

@@ -38,6 +38,7 @@ export function worker(store: Store, over: Partial<Fleet> = {}): Worker {
     cache,
     store,
     group: 'test-group',
+    everywhere: 'any',
     settings: SETTINGS,
     state: new FleetState(cache, 'test'),
     known: new Known(cache, 'test'),

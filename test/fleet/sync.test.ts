@@ -41,6 +41,19 @@ describe('two workers that sync', () => {
     expect(names(two.cache)).toEqual(names(one.cache));
     expect(two.cache.lookup(keyOf(0))!.entry).toEqual(one.cache.lookup(keyOf(0))!.entry);
     expect(readdirSync(join(root, journalOf('test-group')))).toHaveLength(2);
+    expect(readdirSync(join(root, journalOf('any')))).toHaveLength(1);
+  });
+
+  it('share what fits every machine, though they are of different groups', async () => {
+    const { store } = await directoryStore();
+    const [one, two, far] = [worker(store), worker(store, { group: 'other-machines' }), worker(store, { group: 'other-machines', everywhere: 'any-other-image' })];
+    fill(one.cache, 1);
+    makeOriginal(one.cache, originalKeyOf('from-registry'), Buffer.from('a tarball'));
+    await run(one);
+    expect(await run(two)).toMatchObject({ down: 1, up: 0 });
+    expect(names(two.cache)).toEqual(['from-registry']);
+    expect(await run(two)).toMatchObject({ down: 0, up: 0 });
+    expect(await run(far)).toMatchObject({ down: 0 });
   });
 
   it('ask for nothing but what is new', async () => {
@@ -49,10 +62,10 @@ describe('two workers that sync', () => {
     fill(one.cache, 20);
     await run(one);
     await run(two);
-    expect(await requestsOf(store, (counted) => run({ ...two, fleet: { ...two.fleet, store: counted } }))).toEqual(['list v1/journal']);
+    expect(await requestsOf(store, (counted) => run({ ...two, fleet: { ...two.fleet, store: counted } }))).toEqual(['list v1/journal', 'list v1/journal']);
     fill(one.cache, 1, { from: 20 });
-    expect(await requestsOf(store, (counted) => run({ ...one, fleet: { ...one.fleet, store: counted } }))).toEqual(['list v1/journal', 'get v1/journal', 'get v1/pip', 'create v1/archives', 'create v1/pip', 'create v1/journal']);
-    expect(await requestsOf(store, (counted) => run({ ...two, fleet: { ...two.fleet, store: counted } }))).toEqual(['list v1/journal', 'get v1/journal', 'get v1/pip', 'get v1/archives']);
+    expect(await requestsOf(store, (counted) => run({ ...one, fleet: { ...one.fleet, store: counted } }))).toEqual(['list v1/journal', 'get v1/journal', 'list v1/journal', 'get v1/pip', 'create v1/archives', 'create v1/pip', 'create v1/journal']);
+    expect(await requestsOf(store, (counted) => run({ ...two, fleet: { ...two.fleet, store: counted } }))).toEqual(['list v1/journal', 'get v1/journal', 'get v1/pip', 'get v1/archives', 'list v1/journal']);
   });
 
   it('do not take what was brought down for used', async () => {

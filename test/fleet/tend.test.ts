@@ -1,6 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { PkgCacheError } from '../../src/errors.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { journalOf, writeRecords } from '../../src/fleet/journal.ts';
 import { archiveKey, decodePointer, pointerKey } from '../../src/fleet/objects.ts';
@@ -32,6 +33,32 @@ it('is done by one worker a day', async () => {
   expect((await tendAt(0)).filter(Boolean)).toHaveLength(1);
   expect((await tendAt(1000)).filter(Boolean)).toHaveLength(0);
   expect((await tendAt(DAY)).filter(Boolean)).toHaveLength(1);
+});
+
+it('is done as far as it goes by who may not remove anything', async () => {
+  const { store, root } = await directoryStore();
+  const one = await filled(store, { settings: { ...SETTINGS, storeWindow: 10 * DAY } });
+  rmSync(join(root, journalOf('test-group')), { recursive: true });
+  let asked = 0;
+  const denied = (): Promise<never> => Promise.reject(new PkgCacheError('STORE_DENIED', 'may not remove'));
+  const careful = (ms: number): Fleet => ({ ...one.fleet, store: overStore(later(store, ms), { remove: () => (asked++, denied()), tidy: denied }) });
+  expect(await tend(careful(0))).toBe(true);
+  expect(one.log.join()).toContain('3 entries mentioned again');
+  expect(await tend(careful(20 * DAY))).toBe(true);
+  expect(asked).toBe(1);
+  expect(one.log.filter((line) => line.includes('may not remove'))).toHaveLength(3);
+  expect(one.log.at(-1)).toContain('0 unused entries and 0 abandoned uploads removed');
+  expect(await keys(store, 'v1/pip/')).toHaveLength(3);
+});
+
+it('looks after the journal of what fits every machine once, whatever the groups', async () => {
+  const { store } = await directoryStore();
+  const [one, two] = [worker(store), worker(store, { group: 'other-machines' })];
+  makeOriginal(one.cache, originalKeyOf('from-registry'), Buffer.from('a tarball'));
+  await sync(one.fleet);
+  for (const { fleet } of [one, two]) await tend({ ...fleet, store: later(store, 9 * DAY) });
+  expect(await keys(store, journalOf('any'))).toEqual([]);
+  expect([one, two].map(({ log }) => /, (\d) records/.exec(log.join())?.[1])).toEqual(['1', '0']);
 });
 
 it('mentions again what the journal has lost', async () => {

@@ -46,6 +46,21 @@ describe('pushing', () => {
     expect(readdirSync(cache.path('spool', 'archives'))).toEqual([]);
   });
 
+  it('reads nothing that is being deleted', async () => {
+    const { store } = await pushed();
+    const cache = tempCache();
+    const local = published(cache, { key: { ...KEY, origin: 'other' } });
+    const asking = overStore(store, {
+      get: async (key) => {
+        cache.remove(local.dir);
+        expect(cache.purge(local.dir)).toBe('in use');
+        return await store.get(key);
+      },
+    });
+    expect(await push(cache, asking, local)).toBe('created');
+    expect(cache.purge(local.dir)).toBe('purged');
+  });
+
   it('equal trees make one archive', async () => {
     const { store, root } = await pushed();
     const cache = tempCache();

@@ -201,9 +201,12 @@ it('does not overwrite in a store that ignores conditions', async () => {
 
 const isList = (req: IncomingMessage): boolean => req.method === 'GET' && (req.url?.includes('list-type=2') ?? false);
 
-it('serves what it has to credentials that may not list', async () => {
-  const { circuit, store, stop } = await behind((req) => (isList(req) ? 'forbidden' : 'pass'));
-  expect(await outcome(store.list('v1/'))).toBe('STORE_DENIED');
+it.each<[string, Fault, ErrorCode]>([
+  ['may not be listed', 'forbidden', 'STORE_DENIED'],
+  ['cannot list', 'internal-error', 'STORE_UNAVAILABLE'],
+])('serves what it has where it %s', async (_what, fault, code) => {
+  const { circuit, store, stop } = await behind((req) => (isList(req) ? fault : 'pass'));
+  expect(await outcome(store.list('v1/'))).toBe(code);
   expect(await read(store, 'present')).toEqual(BODY);
   expect(circuit.openUntil()).toBeUndefined();
   await stop();

@@ -1,5 +1,6 @@
+import { PkgCacheError } from '../../errors.ts';
 import { AT_ONCE } from '../../fleet/pace.ts';
-import { buildSnapshot } from '../../fleet/snapshot/build.ts';
+import { packCache } from '../../fleet/snapshot/election.ts';
 import { periodName } from '../../fleet/snapshot/format.ts';
 import type { Command } from '../command.ts';
 import { formatBytes } from '../terminal.ts';
@@ -16,9 +17,10 @@ export const snapshot: Command<{ now: boolean }> = {
   run: async () => {
     const { fleet, close } = await openFleet(AT_ONCE);
     try {
+      if (fleet.readOnly) throw new PkgCacheError('CONFIG', 'this worker makes no snapshots: read_only is on');
       const now = await fleet.store.now();
       const period = periodName(now);
-      const built = await buildSnapshot({ ...fleet, period, limit: fleet.settings.snapshotLimit, journal: fleet.state.read().journal, ahead: now - Date.now() });
+      const built = await packCache(fleet, period, now);
       if (built.outcome === 'live') console.log(`snapshot ${period} of ${fleet.group}: ${built.count} entries, ${formatBytes(built.bytes)}`);
       else console.error(built.outcome === 'empty' ? 'pkg-cache: nothing is cached that could be packed' : `pkg-cache: another snapshot of ${period} was there first`);
       return built.outcome === 'live' ? 0 : 1;

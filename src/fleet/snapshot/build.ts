@@ -21,8 +21,9 @@ export interface BuildRequest {
   readonly limit: number;
   /** Whether an entry may leave this worker. */
   readonly allowed: (key: EntryKey) => boolean;
-  /** The last record of the journal that was read here. */
+  /** The last records of the journals that were read here. */
   readonly journal: string | undefined;
+  readonly everywhere?: string | undefined;
   /** How far the store's clock is ahead of ours, in milliseconds. */
   readonly ahead: number;
   readonly pace: Pace;
@@ -46,7 +47,7 @@ export async function buildSnapshot(request: BuildRequest): Promise<Built> {
   await store.create(keys.pack, { pieces: packing.pieces(), atMost: limit + MAX_WASTE });
   const { members, bytes } = packing;
   if (members.length > 0) {
-    const index = encodeIndex({ layout: LAYOUT, pack: { key: keys.pack, size: bytes }, journal: request.journal, members });
+    const index = encodeIndex({ layout: LAYOUT, pack: { key: keys.pack, size: bytes }, journal: request.journal, everywhere: request.everywhere, members });
     await store.create(keys.index, index);
     const pointer = { layout: LAYOUT, index: { key: keys.index, sha256: sha256(index), size: index.length }, count: members.length, bytes } as const;
     if ((await store.create(keys.pointer, encodeSnapshotPointer(pointer))) === 'created') return { outcome: 'live', count: members.length, bytes };
@@ -82,24 +83,34 @@ class Packing {
   }
 
   async *pieces(): AsyncGenerator<Buffer> {
-    const { cache, known, pace, log, limit, ahead } = this.#request;
     for (const id of this.#ids) {
-      await pace.between();
-      const local = cache.byId(id);
-      if (!local || this.bytes + local.entry.size + local.entry.count * PER_FILE > limit) continue;
-      const at = this.bytes;
+      await this.#request.pace.between();
+      // An entry that is evicted meanwhile stays until it is packed.
+      const lease = this.#request.cache.lease();
       try {
-        for (const piece of archiveOf(cache, local)) {
-          this.bytes += piece.length;
-          yield piece;
-        }
-        const mentioned = known.mentionedAt(id);
-        this.members.push({ at, size: this.bytes - at, used: Math.round(cache.lastUsed(id) + ahead), ...(mentioned === undefined ? {} : { mentioned }), entry: local.entry });
-      } catch (error) {
-        if (!isDamage(error)) throw asOurs(error);
-        log(`not in the snapshot: ${describe(local.entry)}: ${error instanceof Error ? error.message : String(error)}`);
-        if (cache.byId(id)) cache.quarantine(local);
+        yield* this.#entry(id);
+      } finally {
+        lease.release();
       }
+    }
+  }
+
+  *#entry(id: string): Generator<Buffer> {
+    const { cache, known, log, limit, ahead } = this.#request;
+    const local = cache.byId(id);
+    if (!local || this.bytes + local.entry.size + local.entry.count * PER_FILE > limit) return;
+    const at = this.bytes;
+    try {
+      for (const piece of archiveOf(cache, local)) {
+        this.bytes += piece.length;
+        yield piece;
+      }
+      const mentioned = known.mentionedAt(id);
+      this.members.push({ at, size: this.bytes - at, used: Math.round(cache.lastUsed(id) + ahead), ...(mentioned === undefined ? {} : { mentioned }), entry: local.entry });
+    } catch (error) {
+      if (!isDamage(error)) throw asOurs(error);
+      log(`not in the snapshot: ${describe(local.entry)}: ${error instanceof Error ? error.message : String(error)}`);
+      if (cache.byId(id)) cache.quarantine(local);
     }
   }
 }

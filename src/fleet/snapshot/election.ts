@@ -4,7 +4,7 @@ import type { Listed, Store } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
 import { seal } from '../seal.ts';
 import { mayWrite } from '../sync.ts';
-import { buildSnapshot } from './build.ts';
+import { buildSnapshot, type Built } from './build.ts';
 import { listSnapshots, newestSnapshots, periodOf } from './find.ts';
 import { periodName, snapshotsOf } from './format.ts';
 
@@ -42,10 +42,17 @@ export async function takePart(fleet: Fleet): Promise<boolean> {
   if ((state.read().live ?? '') >= period || candidate.elapsed < moment(fleet, period)) return false;
   const listed = await listSnapshots(store, group);
   if (!(await isCalled(fleet, candidate, listed)) || !(await claim(store, group, listed, candidate, every))) return false;
-  const built = await buildSnapshot({ ...fleet, period, limit: settings.snapshotLimit, journal: state.read().journal, ahead: now - Date.now() });
+  const built = await packCache(fleet, period, now);
   log(`snapshot ${period}: ${built.outcome === 'live' ? `${built.count} entries, ${built.bytes} bytes` : built.outcome}`);
   if (built.outcome !== 'empty') state.update({ live: period });
   return built.outcome === 'live';
+}
+
+/** Packs the cache of a worker as the snapshot of a period. `now` is by the store's clock. Throws STORE_*, and what `pace` throws. */
+export async function packCache(fleet: Fleet, period: string, now: number): Promise<Built> {
+  const { group, everywhere, state, settings } = fleet;
+  const read = { journal: state.position(group).journal, everywhere: state.position(everywhere).journal };
+  return await buildSnapshot({ ...fleet, ...read, period, limit: settings.snapshotLimit, ahead: now - Date.now() });
 }
 
 /** When this worker's turn comes, in milliseconds from the beginning of a period: by chance, but always the same. */

@@ -29,6 +29,8 @@ export interface SnapshotIndex {
   readonly pack: { readonly key: string; readonly size: number };
   /** The last record of the journal that its builder had read. */
   readonly journal: string | undefined;
+  /** The same of the journal of what fits every machine. */
+  readonly everywhere?: string | undefined;
   /** In the order of the pack, which may have bytes in between that belong to nobody. */
   readonly members: readonly Member[];
 }
@@ -91,10 +93,10 @@ export function encodeIndex(index: SnapshotIndex): Buffer {
 export function decodeIndex(bytes: Buffer, { index: { key, sha256: hash } }: SnapshotPointer): SnapshotIndex {
   if (sha256(bytes) !== hash) throw invalid('its index is damaged');
   const index = unpacked(bytes);
-  const { layout, pack, journal, members } = index ?? {};
+  const { layout, pack, journal, everywhere, members } = index ?? {};
   const belongs = pack?.key === key.replace(/index$/, 'pack');
   if (!index || layout !== LAYOUT || !belongs || !isSize(pack.size) || !Array.isArray(members)) throw invalid('its index cannot be read');
-  if (journal !== undefined && typeof journal !== 'string') throw invalid('its index cannot be read');
+  if ([journal, everywhere].some((key) => key !== undefined && typeof key !== 'string')) throw invalid('its index cannot be read');
   let end = 0;
   for (const member of members as readonly unknown[]) {
     if (!isMember(member) || member.at < end || member.at + member.size > pack.size) throw invalid('its index names something else than entries');

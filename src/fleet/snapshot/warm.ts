@@ -17,7 +17,7 @@ export interface Warmed {
  * more. Throws STORE_* when the store fails, and what `pace` throws; what has arrived stays.
  */
 export async function warm(fleet: Fleet, progress: (progress: Progress) => void): Promise<Warmed> {
-  const { store, group, state, known } = fleet;
+  const { store, group, everywhere, state, known } = fleet;
   const problems: PkgCacheError[] = [];
   const report = (problem: PkgCacheError): void => void problems.push(problem);
   const listed = await listSnapshots(store, group);
@@ -30,8 +30,10 @@ export async function warm(fleet: Fleet, progress: (progress: Progress) => void)
     known.save(Date.now() + ahead);
     const useless = unpacked.made + unpacked.present === 0 && unpacked.failed > 0 && !unpacked.full;
     if (useless) continue;
-    const before = state.read().journal;
-    state.update({ snapshot: found.period, live: found.period, warmedAt: Date.now(), ...(before === undefined && index.journal !== undefined ? { journal: index.journal } : {}) });
+    state.update({ snapshot: found.period, live: found.period, warmedAt: Date.now() });
+    for (const [of, journal] of [[group, index.journal], [everywhere, index.everywhere]] as const) {
+      if (journal !== undefined && state.position(of).journal === undefined) state.moveTo(of, { journal, recent: [] });
+    }
     return { period: found.period, unpacked, problems };
   }
   return { period: undefined, unpacked: undefined, problems };

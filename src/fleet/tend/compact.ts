@@ -2,6 +2,7 @@ import { entryId } from '../../cache/entry.ts';
 import type { Fleet } from '../fleet.ts';
 import { decodeRecord, encodeRecord, recordKey, type Record, type Ref } from '../journal.ts';
 import { readSmall } from '../small.ts';
+import type { Remove } from './remove.ts';
 
 const DAY = 86_400_000;
 
@@ -15,14 +16,13 @@ const MAX_COMPACT = 64 << 20;
  * moment of its day, so that whoever has read a part of the day reads it again; they are removed once it can be read and has all that they
  * had. Returns how many were removed.
  */
-export async function compactJournal({ store, group, settings }: Fleet, records: readonly Record[], now: number): Promise<number> {
+export async function compactJournal({ store, settings }: Fleet, group: string, records: readonly Record[], now: number, remove: Remove): Promise<number> {
   const days = new Map<number, Record[]>();
   // What says that an entry was used must be there as long as that counts.
   const window = Math.max(settings.syncWindow, settings.storeWindow);
   let removed = 0;
-  const remove = async (old: readonly Record[]): Promise<void> => {
-    for (const { key } of old) await store.remove(key);
-    removed += old.length;
+  const removeAll = async (old: readonly Record[]): Promise<void> => {
+    for (const { key } of old) removed += Number(await remove(key));
   };
   for (const record of records) {
     const day = Math.floor(record.time / DAY);
@@ -35,9 +35,9 @@ export async function compactJournal({ store, group, settings }: Fleet, records:
     if (of.every((record) => record.key !== key)) await store.create(key, encodeRecord(refs));
     const stored = await readSmall(store, key, MAX_COMPACT);
     const has = new Set((stored ? decodeRecord(stored) : []).map((ref) => entryId(ref.key)));
-    await remove(of.filter((record) => record.key !== key && record.refs.every((ref) => has.has(entryId(ref.key)))));
+    await removeAll(of.filter((record) => record.key !== key && record.refs.every((ref) => has.has(entryId(ref.key)))));
   }
-  await remove(records.filter(({ time }) => now - time > window + DAY));
+  await removeAll(records.filter(({ time }) => now - time > window + DAY));
   return removed;
 }
 

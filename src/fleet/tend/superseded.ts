@@ -4,6 +4,7 @@ import type { Fleet } from '../fleet.ts';
 import { listSnapshots, newestSnapshots, periodOf } from '../snapshot/find.ts';
 import { FLIGHTS } from '../flights.ts';
 import { listAll } from '../small.ts';
+import type { Remove } from './remove.ts';
 
 const DAY = 86_400_000;
 
@@ -11,7 +12,7 @@ const DAY = 86_400_000;
 const KEPT = 2;
 
 /** Removes snapshots that were replaced, what leaders that got nowhere have left, old claims and flights. Returns how many objects were removed. */
-export async function removeSuperseded({ store, group }: Fleet, now: number): Promise<number> {
+export async function removeSuperseded({ store, group }: Fleet, now: number, remove: Remove): Promise<number> {
   const listed = await listSnapshots(store, group);
   const keep = new Set<string>();
   for await (const { pointer } of newestSnapshots(store, listed, () => undefined)) {
@@ -21,11 +22,12 @@ export async function removeSuperseded({ store, group }: Fleet, now: number): Pr
   }
   const oldest = [...keep].map(periodOf).sort()[0] ?? '';
   const isOld = ({ key, modified }: Listed): boolean => now - modified > DAY && !keep.has(key) && (periodOf(key) < oldest || !key.endsWith('/pointer'));
-  const claims = (await listAll(store, `v${LAYOUT}/tending/${group}/`)).filter(({ modified }) => now - modified > 7 * DAY);
+  const claims = (await listAll(store, `v${LAYOUT}/tending/`)).filter(({ modified }) => now - modified > 7 * DAY);
   const flights = (await listAll(store, FLIGHTS)).filter(({ modified }) => now - modified > DAY);
   const old = [...listed.filter(isOld).sort(pointersFirst), ...claims, ...flights];
-  for (const { key } of old) await store.remove(key);
-  return old.length;
+  let removed = 0;
+  for (const { key } of old) removed += Number(await remove(key));
+  return removed;
 }
 
 /** Nobody must find the way to something that is being removed. */

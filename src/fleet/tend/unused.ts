@@ -5,6 +5,7 @@ import type { Fleet } from '../fleet.ts';
 import { readRecords, type Record } from '../journal.ts';
 import { MAX_POINTER, archiveKey, decodePointer } from '../objects.ts';
 import { listAll, readSmall } from '../small.ts';
+import type { Remove } from './remove.ts';
 import { RENEW } from '../sync-up.ts';
 import { entryKeyOf } from './reconcile.ts';
 
@@ -13,7 +14,7 @@ import { entryKeyOf } from './reconcile.ts';
  * goes before its archive, so that who finds the pointer still finds the archive, mostly; who does not has a miss, and whoever then
  * brings the package stores it anew (push.ts). Returns how many entries were removed.
  */
-export async function removeUnused(fleet: Fleet, now: number): Promise<number> {
+export async function removeUnused(fleet: Fleet, now: number, remove: Remove): Promise<number> {
   const { store, settings, log } = fleet;
   if (settings.storeWindow === 0) return 0;
   // An entry in use is mentioned once a day at most, and what is still brought down must be there.
@@ -26,14 +27,12 @@ export async function removeUnused(fleet: Fleet, now: number): Promise<number> {
       const key = entryKeyOf(object.key);
       if (!key || now - object.modified < age || entries.has(entryId(key))) continue;
       await fleet.pace.between();
-      await removeEntry(fleet, object);
-      removed++;
+      removed += Number(await removeEntry(fleet, object, remove));
     }
   }
   for (const { key, modified } of await listAll(store, `v${LAYOUT}/originals/`)) {
     if (now - modified < age || originals.has(key.split('/').at(-1) ?? '')) continue;
-    await store.remove(key);
-    removed++;
+    removed += Number(await remove(key));
   }
   return removed;
 }
@@ -43,7 +42,7 @@ function inUse(records: readonly Record[]): { entries: Set<string>; originals: S
   return { entries: new Set(refs.map(({ key }) => entryId(key))), originals: new Set(refs.flatMap(({ original }) => original?.sha512 ?? [])) };
 }
 
-async function removeEntry({ store, log }: Fleet, { key }: Listed): Promise<void> {
+async function removeEntry({ store, log }: Fleet, { key }: Listed, remove: Remove): Promise<boolean> {
   const entryKey = entryKeyOf(key);
   let archive: string | undefined;
   try {
@@ -53,6 +52,6 @@ async function removeEntry({ store, log }: Fleet, { key }: Listed): Promise<void
     if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
     log(`unused: ${error.message}`);
   }
-  await store.remove(key);
-  if (archive !== undefined) await store.remove(archiveKey(archive));
+  if (!(await remove(key))) return false;
+  return archive === undefined || (await remove(archiveKey(archive)));
 }

@@ -98,6 +98,27 @@ describe('an entry that', () => {
     expect(names(at.cache)).toEqual(['package-0', 'package-2']);
   });
 
+  it('is evicted while it is packed is packed', async () => {
+    const { store } = await directoryStore();
+    const one = worker(store);
+    const [first] = fill(one.cache, 3);
+    one.cache.touch(first!, Date.now() + 1000);
+    const evicting = async function* (pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+      for await (const piece of pieces) {
+        if (one.cache.lookup(keyOf(0))) {
+          one.cache.remove(first!.dir);
+          expect(one.cache.purge(first!.dir)).toBe('in use');
+        }
+        yield piece;
+      }
+    };
+    const packing = overStore(store, { create: (key, payload) => store.create(key, 'pieces' in payload ? { ...payload, pieces: evicting(payload.pieces) } : payload) });
+    expect(await build({ ...one, fleet: { ...one.fleet, store: packing } })).toMatchObject({ outcome: 'live', count: 3 });
+    expect(one.cache.purge(first!.dir)).toBe('purged');
+    const { at } = await warmed(store);
+    expect(names(at.cache)).toEqual(['package-0', 'package-1', 'package-2']);
+  });
+
   it('must not be shared is neither packed nor unpacked', async () => {
     const { store } = await directoryStore();
     const one = worker(store);

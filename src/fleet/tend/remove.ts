@@ -1,0 +1,22 @@
+import { PkgCacheError } from '../../errors.ts';
+import type { Fleet } from '../fleet.ts';
+
+/** Removes an object, and says whether it may be gone now. Resolves to false where this worker may not remove anything. Throws STORE_UNAVAILABLE. */
+export type Remove = (key: string) => Promise<boolean>;
+
+/** Credentials that may not remove are said to be so once; all that does not need it goes on. */
+export function remover({ store, log }: Pick<Fleet, 'store' | 'log'>): Remove {
+  let denied = false;
+  return async (key) => {
+    if (denied) return false;
+    try {
+      await store.remove(key);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PkgCacheError) || error.code !== 'STORE_DENIED') throw error;
+      denied = true;
+      log(`nothing old is removed from the store: ${error.message}`);
+      return false;
+    }
+  };
+}
