@@ -174,10 +174,14 @@ async function gc(fleet: Fleet, { wanted, unused, yes, dryRun, printer }: Reques
   const more = unused === undefined ? '' : `, and what nobody has used for ${unused} days`;
   if (!dryRun && !yes && !(await confirm(`Remove ${what}${more}, from ${fleet.store.label}?`))) return notRemoved(printer);
   const store = dryRun ? withoutRemoving(fleet.store) : fleet.store;
-  for (const { key } of garbage) await store.remove(key);
+  const remove = async (key: string): Promise<boolean> => {
+    await store.remove(key);
+    return true;
+  };
+  for (const { key } of garbage) await remove(key);
   const now = await store.now();
-  const entries = unused === undefined ? 0 : await removeUnused({ ...fleet, store, settings: { ...fleet.settings, storeWindow: unused * DAY } }, now);
-  const replaced = await removeSuperseded({ ...fleet, store }, now);
+  const entries = unused === undefined ? 0 : await removeUnused({ ...fleet, store, settings: { ...fleet.settings, storeWindow: unused * DAY } }, now, remove);
+  const replaced = await removeSuperseded({ ...fleet, store }, now, remove);
   const uploads = await store.tidy();
   printer.line(`${dryRun ? 'would remove' : 'removed'} ${what}${unused === undefined ? '' : `; ${entries} unused entries`}; ${replaced} old objects of snapshots and claims${dryRun ? '' : `; ${uploads} abandoned uploads`}`);
   return 0;
