@@ -1,6 +1,5 @@
-import { closeSync, mkdirSync, openSync, readSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { EntryFile, EntryKey } from '../cache/entry.ts';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { EntryKey } from '../cache/entry.ts';
 import { archiveIn, type LocalCache } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
@@ -18,23 +17,11 @@ export function makePackage(cache: LocalCache, key: EntryKey, integrity: string,
   const staging = cache.stage(key);
   try {
     mkdirSync(staging.dir, { recursive: true });
-    const files = unpackTarball(tarball, staging.tree);
+    const { files, crlf } = unpackTarball(tarball, staging.tree);
     writeFileSync(archiveIn(staging.dir), tarball, { mode: 0o644 });
-    const meta: PackageMeta = { integrity, crlf: files.filter((file) => hasCrlf(join(staging.tree, file.path), file)).map(({ path }) => path) };
+    const meta: PackageMeta = { integrity, crlf };
     return staging.publish(key, { version: key.version, archive: { filename: `${key.name}-${key.version}.tgz`, sha256: sha256(tarball), sha512 }, meta }, files);
   } finally {
     staging.discard();
   }
-}
-
-/** Whether the first line begins with `#!` and ends with CR LF (bin-links, fix-bin.js, which looks at as many bytes). */
-function hasCrlf(path: string, { size }: EntryFile): boolean {
-  const bytes = Buffer.alloc(Math.min(size, 2048));
-  const fd = openSync(path, 'r');
-  try {
-    readSync(fd, bytes, 0, bytes.length, 0);
-  } finally {
-    closeSync(fd);
-  }
-  return /^#![^\n]+\r\n/.test(bytes.toString('utf8'));
 }

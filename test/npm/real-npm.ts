@@ -60,7 +60,7 @@ function job(dir: string, bytes: Uint8Array, index: number): { tgz: string; dest
 
 function byUs(bytes: Uint8Array, dest: string): Omit<Comparison, 'theirs'> {
   try {
-    const list = unpackTarball(bytes, dest);
+    const { files: list } = unpackTarball(bytes, dest);
     return { ours: listingOf(dest), list };
   } catch (error) {
     if (systemCode(error) !== 'ARCHIVE_INVALID') throw error;

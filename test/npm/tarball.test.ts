@@ -237,7 +237,7 @@ function generator(seed: number): (below: number) => number {
 
 test('the list is sorted by code unit and has no times', () => {
   const out = join(tempDir(), 'out');
-  const list = unpackTarball(tgzOf(MANIFEST, file('b', 'b', 0o755), file('a/c'), file('Z')), out);
+  const { files: list } = unpackTarball(tgzOf(MANIFEST, file('b', 'b', 0o755), file('a/c'), file('Z')), out);
   expect(list.map(({ path }) => path)).toEqual(['Z', 'a/c', 'b', 'package.json']);
   expect(list[2]).toEqual({ path: 'b', size: 1, sha256: hex('b'), executable: true });
 });
