@@ -235,6 +235,11 @@ function generator(seed: number): (below: number) => number {
   };
 }
 
+test('scripts that a bin link would rewrite are told', () => {
+  const scripts = [file('dos', '#!/usr/bin/env node\r\nrun()\r\n'), file('unix', '#!/usr/bin/env node\nrun()\r\n'), file('none', 'run()\r\n'), file('short', '#')];
+  expect(unpackTarball(tgzOf(MANIFEST, ...scripts), join(tempDir(), 'out')).crlf).toEqual(['dos']);
+});
+
 test('the list is sorted by code unit and has no times', () => {
   const out = join(tempDir(), 'out');
   const { files: list } = unpackTarball(tgzOf(MANIFEST, file('b', 'b', 0o755), file('a/c'), file('Z')), out);
