@@ -4,6 +4,7 @@ import { attend, isDue } from '../fleet/attend.ts';
 import { doJobs, isInstalling, runBackground, type BackgroundOptions } from '../fleet/background.ts';
 import { considerate } from '../fleet/pace.ts';
 import { addCommand } from './command.ts';
+import { add } from './commands/add.ts';
 import { clean } from './commands/clean.ts';
 import { config } from './commands/config.ts';
 import { daemon } from './commands/daemon.ts';
@@ -52,6 +53,7 @@ async function command(args: readonly string[]): Promise<number> {
   addCommand(parser, status, ended);
   addCommand(parser, explain, ended);
   addCommand(parser, env, ended);
+  addCommand(parser, add, ended);
   addCommand(parser, remove, ended);
   addCommand(parser, clean, ended);
   addCommand(parser, verify, ended);

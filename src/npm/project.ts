@@ -6,7 +6,7 @@ import { isInstalled, readLock, type Lock } from './lockfile.ts';
 import type { NpmRequest } from './recognise/request.ts';
 
 /** Scripts of a project or workspace that an install runs (lib/commands/ci.js; arborist, rebuild.js and reify.js). */
-const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare', 'predependencies', 'dependencies', 'postdependencies'];
+export const LIFECYCLE = ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare', 'predependencies', 'dependencies', 'postdependencies'];
 
 /** What npm only looks at in some versions, or checks against the machine. */
 const SPECIAL = ['devEngines', 'packageExtensions'];
