@@ -4,7 +4,7 @@ import { listDir } from '../cache/sweep.ts';
 import { binsOf, isBin } from './bins.ts';
 import type { TreeMeta } from './entry.ts';
 import type { Report } from './inside/plan.ts';
-import { isInstalled, parseLock, type Lock } from './lockfile.ts';
+import { hasCredentials, isInstalled, parseLock, type Lock } from './lockfile.ts';
 import type { Project } from './project.ts';
 
 /** What npm made of a project, as it says itself in its hidden lockfile, and the links that it made. */
@@ -21,6 +21,8 @@ export const HIDDEN_LOCKFILE = 'node_modules/.package-lock.json';
  */
 export function captureTree({ directory, lock }: Project, { ignoreScripts }: { readonly ignoreScripts: boolean }, report: Report | undefined): Captured | undefined {
   const text = readFileSync(join(directory, HIDDEN_LOCKFILE), 'utf8');
+  // A dependency of a workspace, say, that was left out here.
+  if (hasCredentials(text)) return undefined;
   const hidden = parseLock(text);
   const packages: [string, string][] = [];
   const links: [string, string][] = [];

@@ -16,7 +16,7 @@ import { makePackage } from './package.ts';
 export interface CollectDetails {
   /** Of npm's own cache; the tarballs are in its `_cacache`. */
   readonly npmCache: string;
-  /** The text of the project's lockfile. */
+  /** The text of the project's lockfile, without credentials. */
   readonly lock: string;
   readonly npmVersion: string;
   readonly nodeVersion: string;

@@ -11,7 +11,7 @@ import { builtDetails } from './built/details.ts';
 import { withScripts } from './built/find.ts';
 import type { Report } from './inside/plan.ts';
 import { runWithCache, type Ran } from './inside/run.ts';
-import { isInstalled } from './lockfile.ts';
+import { isInstalled, withoutCredentials } from './lockfile.ts';
 import { announceSources, whyNotPrinted } from './output.ts';
 import { platformOf } from './platform.ts';
 import { fingerprint, readProject, type Project } from './project.ts';
@@ -151,7 +151,7 @@ function tryToCollect(context: InstallContext, request: NpmRequest, key: EntryKe
     // An npm that has changed the project would not do the same the next time.
     const repeatable = keyOf(project, request).version === key?.version && whyNotServed(request, project) === undefined;
     const captured = repeatable ? captureTree(project, request, report) : undefined;
-    const details: CollectDetails = { npmCache, lock: project.lock.text, npmVersion, nodeVersion, tree: key && captured && { key, captured }, built: report && builtDetails(context, request, project, report) };
+    const details: CollectDetails = { npmCache, lock: withoutCredentials(project.lock.text), npmVersion, nodeVersion, tree: key && captured && { key, captured }, built: report && builtDetails(context, request, project, report) };
     context.collectAfterwards(details, elapsed);
   } catch {
     // A project that only npm can read, or a node_modules without a hidden lockfile.

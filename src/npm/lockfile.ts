@@ -61,6 +61,18 @@ export function readLock(path: string): Lock | undefined {
   return parseLock(text);
 }
 
+/** The text of a lockfile without what its URLs may say that is nobody's business: users, passwords, queries. For what is kept of it. */
+export function withoutCredentials(text: string): string {
+  return text.replace(USER, '//').replace(/("(?:git\+)?(?:https?|ssh|git):\/\/[^"?]*)\?[^"]*"/g, '$1"');
+}
+
+/** Whether a URL in the text of a lockfile names a user. */
+export function hasCredentials(text: string): boolean {
+  return text.search(USER) !== -1;
+}
+
+const USER = /\/\/[^/@\s"]+@/g;
+
 /** The name under which a package is installed: the last part of its location, with its scope. */
 export function nameAt(location: string): string {
   return location.slice(location.lastIndexOf('node_modules/') + 'node_modules/'.length);
