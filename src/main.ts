@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, mkdirSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Aftermath, NeedsCharge } from './aftermath.ts';
 import type { Lease } from './cache/lease.ts';
 import { assertTrustworthy, LocalCache, type CacheRules } from './cache/local.ts';
 import { configFiles, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
@@ -26,7 +27,7 @@ import { noteInstall } from './stats/record.ts';
  */
 async function main([mode = '', ...args]: readonly string[]): Promise<void> {
   const [, ecosystem, manner] = /^(pip|npm)(|-shielded|-continue)$/.exec(mode) ?? [];
-  if (ecosystem !== undefined) return await (manner === '-continue' ? takeOver : decide)(args, { ecosystem: ecosystem as Ecosystem, role: ROLES[manner as keyof typeof ROLES] });
+  if (ecosystem !== undefined) return await (manner === '-continue' ? takeOver : decide)(args, { ecosystem: ecosystem as Ecosystem, role: ROLES[manner as keyof typeof ROLES], aftermath: new Aftermath() });
   if (mode === 'npm-inside') return (await import('./npm/inside/npm.ts')).becomeNpm(args);
   const { runCli } = await import('./cli/main.ts');
   process.exitCode = mode === 'background' ? await runCli(['background']) : await runCli(args);
@@ -38,6 +39,8 @@ type Ecosystem = 'pip' | 'npm';
 interface Asked {
   readonly ecosystem: Ecosystem;
   readonly role: Role;
+  /** What is to be waited for (`synchronous`). */
+  readonly aftermath: Aftermath;
 }
 
 const ROLES = { '': 'aside', '-shielded': 'shielded', '-continue': 'in charge' } as const;
@@ -54,9 +57,15 @@ async function takeOver(args: readonly string[], asked: Asked): Promise<void> {
   const [tool = '', ...argv] = args;
   const answer = await uninterrupted(args, asked, () => false);
   if (!answer) return;
-  if (answer.kind === 'exit') return mirror(answer.outcome);
   const env = processEnv();
-  mirror(await runTool(tool, argv, answer.kind === 'report' ? { ...env, PIP_REPORT: answer.file } : env));
+  const outcome = answer.kind === 'exit' ? answer.outcome : await runTool(tool, argv, answer.kind === 'report' ? { ...env, PIP_REPORT: answer.file } : env);
+  if ('code' in outcome && outcome.code === 0) await asked.aftermath.settle(flush);
+  mirror(outcome);
+}
+
+async function flush(): Promise<void> {
+  const { runCli } = await import('./cli/main.ts');
+  await runCli(['flush']);
 }
 
 /** The decision; or undefined, and this process is about to end as whoever interrupted it wants. */
@@ -75,7 +84,7 @@ async function uninterrupted(args: readonly string[], asked: Asked, isOrphan: ()
   }
 }
 
-async function decision([tool = '', ...argv]: readonly string[], { ecosystem, role }: Asked, interruption: Interruption): Promise<Decision> {
+async function decision([tool = '', ...argv]: readonly string[], { ecosystem, role, aftermath }: Asked, interruption: Interruption): Promise<Decision> {
   const env = processEnv();
   const cwd = currentDirectory();
   if (cwd === undefined) return EXEC;
@@ -87,12 +96,14 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
     const policy = new Policy(settings);
     const cache = openCache(settings.cacheDir, { ...settings, whyNot: (key) => policy.whyNot(key) });
     lease = cache.lease();
-    const context = installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cache, lease, umask, role, interruption });
+    const context = installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cache, lease, umask, role, interruption, aftermath });
     const answer = ecosystem === 'pip' ? await install(context) : await (await import('./npm/install.ts')).install(context);
+    aftermath.tell();
     keepInStep(cache, settings, env);
     return answer;
   } catch (error) {
     if (error instanceof Interrupted) throw error;
+    if (error instanceof NeedsCharge) return { kind: 'continue' };
     complain(error);
     return EXEC;
   } finally {
@@ -127,6 +138,7 @@ interface Call {
   readonly umask: number;
   readonly role: Role;
   readonly interruption: Interruption;
+  readonly aftermath: Aftermath;
 }
 
 function openCache(directory: string, rules: CacheRules): LocalCache {
@@ -135,14 +147,16 @@ function openCache(directory: string, rules: CacheRules): LocalCache {
   return new LocalCache(directory, rules);
 }
 
-function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cache, lease, umask, role, interruption }: Call): InstallContext {
+function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cache, lease, umask, role, interruption, aftermath }: Call): InstallContext {
   const began = Date.now();
+  const waits = settings.synchronous && role === 'aside';
   const spool = new Spool(cache);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getegid?.() ?? 0, umask };
   let starting = -Infinity;
   const leave = (job: Job): boolean => {
     try {
       spool.add(job);
+      if (settings.synchronous) aftermath.await(spool);
       // What was started a moment ago has work to do until the tool has ended, and finds this as well.
       if (performance.now() - starting > STARTING_MS) startBackground(cache, launcher(), env);
       starting = performance.now();
@@ -175,13 +189,22 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
       process.umask(umask);
       return await (inside ? runTool(inside.node, [launcher(), 'npm-inside', inside.plan, ...argv], toolEnv) : runTool(tool, argv, toolEnv));
     },
-    newReport: () => spool.newReport(),
+    newReport: () => {
+      // The shim becomes the real tool, and can wait for nothing after that.
+      if (waits) throw new NeedsCharge();
+      return spool.newReport();
+    },
     // The shim becomes the real tool; in charge, we end after it.
     collectAfterwards: (details, elapsed) => leave({ kind: 'collect', ecosystem, after: watch(role === 'in charge' ? process.pid : process.ppid), details, ...(elapsed !== undefined && { elapsed }) }),
     announce: (set) => {
       if (settings.store !== undefined && !settings.readOnly && !settings.offline && settings.waitLimit > 0) leave({ kind: 'flight', set, after: watch(role === 'in charge' ? process.pid : process.ppid) });
     },
-    note: (event) => noteInstall(cache, { ecosystem, ...event }, Date.now() - began),
+    note: (event) => {
+      const ms = Date.now() - began;
+      const write = (): void => noteInstall(cache, { ecosystem, ...event }, ms);
+      if (waits) aftermath.note(write);
+      else write();
+    },
     prepareAgain: (ids) => void leave({ kind: 'prepare', ids, owner }),
     assembleAgain: (details) => void leave({ kind: 'assemble', ecosystem, details, owner }),
   };

@@ -8,7 +8,7 @@ const NOTHING: Settings = {
   cacheDir: undefined,
   store: undefined,
   linkMode: 'private',
-  readyCopies: true,
+  readyCopies: true, synchronous: false,
   cachable: [],
   blocked: [],
   readOnly: false,

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { LocalCache } from '../cache/local.ts';
 import { hostIdentity, isAlive } from '../cache/claim.ts';
@@ -48,10 +48,16 @@ export class Spool {
 
   /** Adds a job; it is visible at once and whole. */
   add(job: Job): void {
-    const name = `${Date.now()}-${randomBytes(4).toString('hex')}.json`;
-    const draft = join(this.#directory('drafts'), name);
-    writeFileSync(draft, JSON.stringify(job));
-    renameSync(draft, join(this.#directory('jobs'), name));
+    this.#write(`${Date.now()}-${randomBytes(4).toString('hex')}.json`, job);
+  }
+
+  /** A process of this machine is through with what jobs wait for, though it is still there. */
+  end(pid: number): void {
+    for (const { path, job } of this.jobs()) {
+      if (!('after' in job) || job.after.pid !== pid || job.after.host !== hostIdentity()) continue;
+      const ended = { ...job, after: { ...job.after, started: ENDED } };
+      this.#write(basename(path), ended.kind === 'collect' ? { ...ended, elapsed: ended.elapsed ?? Date.now() - spooledAt({ path }) } : ended);
+    }
   }
 
   /** All jobs, oldest first. One that cannot be read is removed: nobody could ever do it. */
@@ -92,6 +98,12 @@ export class Spool {
   /** Removes what killed processes left: archives on their way, half-written jobs, and reports that no job waits for. */
   sweep(): void {
     for (const kind of ['archives', 'drafts', 'reports']) removeOld(this.#cache.path('spool', kind), LEFT_OVER_MS);
+  }
+
+  #write(name: string, job: Job): void {
+    const draft = join(this.#directory('drafts'), name);
+    writeFileSync(draft, JSON.stringify(job));
+    renameSync(draft, join(this.#directory('jobs'), name));
   }
 
   #directory(name: string): string {
@@ -137,18 +149,21 @@ export function hasEnded(watched: Watched, since: number): boolean {
   return !isAlive(watched.pid) || startOf(watched.pid) !== watched.started;
 }
 
+/** No process has started then. */
+const ENDED = 'ended';
+
 /** Field 22 of /proc/PID/stat; '' where there is no such file (macOS). A zombie has ended. */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? 'ended' : (fields[19] ?? '');
+    return fields[0] === 'Z' ? ENDED : (fields[19] ?? '');
   } catch {
     return '';
   }
 }
 
 /** Milliseconds since the epoch at which a spooled job was written. */
-export function spooledAt({ path }: Spooled): number {
+export function spooledAt({ path }: Pick<Spooled, 'path'>): number {
   return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
