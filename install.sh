@@ -4,13 +4,14 @@ set -eu
 
 usage() {
   cat <<'USAGE'
-usage: ./install.sh [--prefix DIR] [--store URL] [--cache DIR]
+usage: ./install.sh [--prefix DIR] [--store URL] [--cache DIR] [--set KEY=VALUE]…
        ./install.sh --uninstall [--prefix DIR]
 
-  --prefix DIR   where to install (default: ~/.pkg-cache)
-  --store URL    where packages are shared: s3://bucket/prefix, or a directory (default: nowhere)
-  --cache DIR    the local cache (default: ${XDG_CACHE_HOME:-~/.cache}/pkg-cache)
-  --uninstall    remove what this script installed; the local cache is kept
+  --prefix DIR     where to install (default: ~/.pkg-cache)
+  --store URL      where packages are shared: s3://bucket/prefix, or a directory (default: nowhere)
+  --cache DIR      the local cache (default: ${XDG_CACHE_HOME:-~/.cache}/pkg-cache)
+  --set KEY=VALUE  any other setting: read_only=on, max_size=20G, blocked='evil-*', … `KEY=` takes it out
+  --uninstall      remove what this script installed; the local cache is kept
 
 Running it again updates the installation; settings are kept unless given anew.
 USAGE
@@ -42,22 +43,27 @@ one_line() {
 }
 
 parse_arguments() {
-  prefix= store= cache= uninstall=
+  prefix= store= cache= uninstall= settings=
   while [ $# -gt 0 ]; do
     case $1 in
-      --prefix=* | --store=* | --cache=*)
+      --prefix=* | --store=* | --cache=* | --set=*)
         option=${1%%=*}
         value=${1#*=}
         shift
         set -- "$option" "$value" "$@"
         ;;
-      --prefix | --store | --cache)
+      --prefix | --store | --cache | --set)
         [ $# -ge 2 ] || fail "$1 needs a value" 2
         one_line "$1" "$2"
         case $1 in
           --prefix) prefix=$(absolute "$2") ;;
           --cache) cache=$(absolute "$2") ;;
           --store) case $2 in *://*) store=$2 ;; *) store=$(absolute "$2") ;; esac ;;
+          --set)
+            case $2 in *=*) ;; *) fail "--set takes KEY=VALUE, not $2" 2 ;; esac
+            settings="$settings$2
+"
+            ;;
         esac
         shift 2
         ;;
@@ -177,8 +183,31 @@ install_config() {
 CONFIG
   fi
   setting cache_dir "$cache" <"$prefix/.config.old.$$" | setting store "$store" >"$prefix/.config.$$"
-  mv -f "$prefix/.config.$$" "$prefix/config"
   rm -f "$prefix/.config.old.$$"
+  printf '%s' "$settings" | while IFS= read -r line; do
+    case $line in
+      *=) without "${line%=}" ;;
+      *) setting "${line%%=*}" "${line#*=}" ;;
+    esac <"$prefix/.config.$$" >"$prefix/.config.next.$$"
+    mv -f "$prefix/.config.next.$$" "$prefix/.config.$$"
+  done
+  mv -f "$prefix/.config.$$" "$prefix/config"
+}
+
+# without KEY: the config on standard input, without this setting
+without() {
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $(printf '%s\n' "$line" | sed 's/^[[:space:]]*//; s/[[:space:]]*=.*//') in
+      "$1") ;;
+      *) printf '%s\n' "$line" ;;
+    esac
+  done
+}
+
+# A setting that cannot be used costs every install a line, and leaves it to the real tool.
+check_config() {
+  "$prefix/shims/pkg-cache" config >/dev/null ||
+    fail "the messages above are about settings that cannot be used; everything is left to the real tools until that is put right"
 }
 
 # Whatever is at the prefix already must be ours.
@@ -199,6 +228,7 @@ install() {
   install_shim pkg-cache
   install_shim pip
   link_names
+  [ -z "$settings" ] || check_config
   echo "pkg-cache is installed in $prefix"
   sed -n -e 's/^cache_dir = /  &/p' -e 's/^store = /  &/p' "$prefix/config"
   echo 'Put it in front of the real tools:'

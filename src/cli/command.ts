@@ -8,12 +8,15 @@ export interface Command<Options> {
   readonly describe: string | false;
   /** Declares options, positionals and examples. */
   readonly builder: (argv: Argv) => Argv<Options>;
+  /** What its exit codes say, for its help. 2, a command line that cannot be understood, goes without saying. */
+  readonly exits: string;
   /** The exit code: 0 done, 1 something is left or wrong. Errors of ours are told by whoever calls. */
   readonly run: (options: ArgumentsCamelCase<Options>) => number | Promise<number>;
 }
 
 /** Adds a command to a parser; `ended` is told its exit code. */
-export function addCommand<Options>(parser: Argv, { command, describe, builder, run }: Command<Options>, ended: (code: number) => void): Argv {
+export function addCommand<Options>(parser: Argv, { command, describe, builder, exits, run }: Command<Options>, ended: (code: number) => void): Argv {
   const handler = async (options: ArgumentsCamelCase<Options>): Promise<void> => ended(await run(options));
-  return describe === false ? parser.command(command, false, builder, handler) : parser.command(command, describe, builder, handler);
+  const complete = (argv: Argv): Argv<Options> => builder(argv).epilogue(`Exit codes: ${exits}${/\b2 /.test(exits) ? '' : '; 2 the command line cannot be understood'}.`);
+  return describe === false ? parser.command(command, false, complete, handler) : parser.command(command, describe, complete, handler);
 }

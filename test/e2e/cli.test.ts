@@ -29,6 +29,13 @@ it('helps', async () => {
   expect(wrong.stderr).toContain('no-such-command');
 });
 
+it('has help, with examples and exit codes, for every command', async () => {
+  const { stdout } = await worker.cli(['--help']);
+  const commands = [...stdout.matchAll(/^ {2}pkg-cache ([a-z]+)/gm)].map(([, name = '']) => name).filter((name) => name !== 'completion');
+  expect(commands).toEqual(expect.arrayContaining(['status', 'explain', 'env', 'add', 'remove', 'clean', 'verify', 'logs', 'stats', 'doctor', 'config', 'store', 'flush', 'warm', 'daemon', 'sync', 'snapshot']));
+  for (const name of commands) expect((await worker.cli([name, '--help'])).stdout.replace(/\s+/g, ' '), name).toMatch(/ Examples: .* Exit codes: 0 .*\b2 .*\. ?$/);
+});
+
 it('shows an empty cache without making one', async () => {
   const { code, stdout } = await worker.cli(['status']);
   expect(code).toBe(0);
@@ -148,6 +155,14 @@ it('shows and changes settings', async () => {
   const { stdout } = await worker.cli(['config', '--json']);
   expect((JSON.parse(stdout) as { settings: object[] }).settings).toContainEqual({ key: 'max_size', variable: 'PKG_CACHE_MAX_SIZE', value: '0', source: 'default', default: '0', sources: [] });
   expect(await worker.cli(['config'], { env: { PKG_CACHE_MAX_DAYS: 'x' } })).toMatchObject({ code: 1, stderr: 'pkg-cache: PKG_CACHE_MAX_DAYS: x is not a number of days\n' });
+});
+
+it('has colours on a terminal only, and not where they are not wanted', async () => {
+  const PATH = [worker.shims, worker.env['PATH']].join(':');
+  const onTerminal = async (env: Record<string, string>): Promise<string> => (await run('script', ['-qec', 'pkg-cache doctor', '/dev/null'], { env: { ...worker.env, PATH, TERM: 'xterm', ...env } })).stdout;
+  expect(await onTerminal({})).toContain('\u001b[1mtools');
+  expect(await onTerminal({ NO_COLOR: '1' })).not.toContain('\u001b[');
+  expect((await worker.cli(['doctor'], { env: { TERM: 'xterm' } })).stdout).not.toContain('\u001b[');
 });
 
 it('ends quietly when nobody reads on', async () => {

@@ -76,7 +76,16 @@ it('does not touch a directory that is something else', async () => {
   expect(readdirSync(prefix)).toEqual(['app']);
 });
 
-it.each([[['--unknown']], [['--prefix']], [['--prefix', '']], [['--store', 'a\nb']], [['x']]])('refuses %j', async (args) => {
+it('writes settings, and says which cannot be used', async () => {
+  const config = (): string[] => readFileSync(join(prefix, 'config'), 'utf8').split('\n').filter((line) => /^(?:read_only|blocked|max_size)/.test(line));
+  expect(await install(['--prefix', prefix, '--set', 'read_only=on', '--set=blocked=evil-*, left-pad@1.0', '--set', 'max_size=20G'])).toMatchObject({ code: 0, stderr: '' });
+  expect(config()).toEqual(['read_only = on', 'blocked = evil-*, left-pad@1.0', 'max_size = 20G']);
+  expect(await install(['--prefix', prefix, '--set', 'max_size=1G', '--set', 'read_only='])).toMatchObject({ code: 0 });
+  expect(config()).toEqual(['blocked = evil-*, left-pad@1.0', 'max_size = 1G']);
+  expect(await install(['--prefix', prefix, '--set', 'max_size=big'])).toMatchObject({ code: 1, stderr: expect.stringMatching(/config, line \d: big is not a size/) });
+});
+
+it.each([[['--unknown']], [['--prefix']], [['--prefix', '']], [['--store', 'a\nb']], [['--set', 'a']], [['--set', 'a=b\nc=d']], [['x']]])('refuses %j', async (args) => {
   expect(await install(args)).toMatchObject({ code: 2, stderr: expect.stringContaining('install.sh: ') });
 });
 

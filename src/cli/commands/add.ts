@@ -31,6 +31,7 @@ export const add: Command<Options> = {
       .example('$0 add package-lock.json -- --omit=dev', 'what npm ci --omit=dev will want')
       .example('$0 add --python .venv flask==3.1.0', 'with its dependencies, as pip finds them now')
       .example('$0 add npm:typescript@5.9.3', 'one package of npm'),
+  exits: '0 all of it is in the cache, 1 something is not (it says why), or could not be stored; otherwise that of pip or npm',
   run: async ({ requirement = [], file = [], python, '--': more = [] }) => {
     const umask = process.umask(0o022); // trees of npm are known by it, too
     const world = openWorld({ afresh: true });
@@ -43,10 +44,7 @@ export const add: Command<Options> = {
 const EPILOGUE = `The real pip or npm installs the set into a throw-away environment, through the shim: what is in the cache or in the store comes from there,
 the rest is downloaded, and all of it is in the cache afterwards, and stored. For pip that is a virtual environment of the same interpreter. For a
 lockfile it is a copy of package.json (and those of workspaces), lockfile and .npmrc; the project's own scripts are not run. What follows -- goes to
-the tool; an npm ci that is to be served whole must be given the same.
-
-Exit codes: 0 all of it is in the cache, 1 something is not (which says why), or not stored, 2 the command line cannot be understood; else that of
-pip or npm.`;
+the tool; an npm ci that is to be served whole must be given the same.`;
 
 interface Step {
   readonly kind: 'pip' | 'npm' | 'lockfile';

@@ -23,6 +23,7 @@ export const clean: Command<Options> = {
       .example('$0 clean', 'delete it')
       .example('PKG_CACHE_MAX_DAYS=1 $0 clean', 'with another limit than the configured one')
       .example('$0 clean --all', 'begin afresh, whatever is installing meanwhile'),
+  exits: '0 done, 1 the cache cannot be used',
   run: ({ all, 'dry-run': dryRun, quiet }) => {
     const { cache, settings, spool } = openWorld();
     const pending = new Set(spool.uploads());

@@ -22,11 +22,11 @@ export const config: Command<Options> = {
       .positional('value', { type: 'string', describe: "With set: the new value; '' takes the key out of the file" })
       .option('level', { choices: ['user', 'installation', 'system'], default: 'user', describe: 'With set: whose file' })
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
-      .epilogue('Exit codes: 0 done, 1 a value cannot be used (or, with get, is not set), 2 no such key.')
       .example('$0 config', 'every setting, its value, and where that comes from')
       .example('$0 config get store', 'the value alone')
       .example('$0 config set max_size 20G', 'in ~/.config/pkg-cache/config')
       .example("$0 config set blocked 'evil-*, left-pad@1.0' --level system", 'in /etc/pkg-cache/config'),
+  exits: '0 done, 1 a value cannot be used (or, with get, is not set), 2 there is no such key',
   run: ({ action, key, value, level, json }) => {
     const printer = standardOutput();
     const code = action === 'set' ? set(key, value, level) : show(action === 'get' ? rowFor(key) : undefined, json, printer);

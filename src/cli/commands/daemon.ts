@@ -12,6 +12,7 @@ export const daemon: Command<object> = {
   command: 'daemon',
   describe: 'Stay and keep this worker in step with the fleet: warm up, sync, take part in snapshots',
   builder: (argv) => argv.example('$0 daemon &', 'beside a worker; ends on SIGTERM and SIGINT'),
+  exits: '0 it was told to end, 1 the cache cannot be used',
   run: async () => {
     const { background, fleet: world } = openWorld();
     const stop = new AbortController();

@@ -19,6 +19,7 @@ export const doctor: Command<{ json: boolean }> = {
       .epilogue(EPILOGUE)
       .example('$0 doctor', 'after installing, and whenever something is not as expected')
       .example("$0 doctor --json | jq '.checks[] | select(.level != \"ok\")'", 'for programs: what is not in order'),
+  exits: '0 no problem, 1 a problem was found',
   run: async ({ json }) => {
     const progress = new Progress();
     progress.show('looking …');
@@ -35,9 +36,7 @@ export const doctor: Command<{ json: boolean }> = {
 
 const EPILOGUE = `Checked are: PATH, and the real tools behind the shims; settings, and where they come from; the cache directory, its disk, and how files
 get from there to where installs go to; the store: what this worker may do there, how fast it answers, whether conditional writes work, and
-its clock. An object below v1/doctor/ is written to the store and removed again. A "note" works, but there is something to know about it.
-
-Exit codes: 0 no problem, 1 a problem was found, 2 the command line cannot be understood.`;
+its clock. An object below v1/doctor/ is written to the store and removed again. A "note" works, but there is something to know about it.`;
 
 async function checkAll(env: Env): Promise<Check[]> {
   process.umask(0o022); // what goes into the cache is for all users of this machine

@@ -32,6 +32,7 @@ export const env: Command<Options> = {
       .example('$0 env', 'node_modules here if there is one, else the active virtual environment, else that of pip')
       .example('$0 env .venv', 'a virtual environment')
       .example('$0 env --python python3.12', 'an interpreter'),
+  exits: '0 done, 2 there is no such environment',
   run: ({ dir, python, json }) => {
     const { env: variables, cache } = openWorld();
     const surroundings = { env: variables, cwd: process.cwd(), home: homeDirectory(), cache };
@@ -45,9 +46,7 @@ export const env: Command<Options> = {
 };
 
 const EPILOGUE = `(cached): the local cache has the same files, by their hashes in RECORD, or by the integrity in npm's hidden lockfile; an install elsewhere would
-be served from there. What pip's packages came from is only known of those. (changed): files are gone, or not as long as they were.
-
-Exit codes: 0 done, 2 there is no such environment.`;
+be served from there. What pip's packages came from is only known of those. (changed): files are gone, or not as long as they were.`;
 
 function understood(look: () => Environment): Environment {
   try {

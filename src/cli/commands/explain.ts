@@ -27,6 +27,7 @@ export const explain: Command<Options> = {
       .example('$0 explain -- pip install -r requirements.txt', 'each requirement: hit or miss, and why')
       .example('$0 explain -- npm ci', 'for the project in this directory')
       .example('$0 explain --json -- pip --python .venv install flask==3.1.0', 'for programs'),
+  exits: '0 all of it would be served, 1 the real tool would run',
   run: async ({ '--': commandLine = [], json }) => {
     const [tool, ...args] = commandLine.map(String);
     if (tool === undefined) throw new PkgCacheError('USAGE', 'no command to explain', { hint: 'write it behind `--`: pkg-cache explain -- pip install -r requirements.txt' });
@@ -39,9 +40,7 @@ export const explain: Command<Options> = {
   },
 };
 
-const EPILOGUE = `Nothing is installed, downloaded or cached, and nothing counts as used. The store is asked what it has.
-
-Exit codes: 0 all of it would be served, 1 the real tool would run, 2 the command line cannot be understood.`;
+const EPILOGUE = `Nothing is installed, downloaded or cached, and nothing counts as used. The store is asked what it has.`;
 
 async function explainCommand(name: string, argv: readonly string[], world: World): Promise<Explanation> {
   const ecosystem = name === 'npm' ? 'npm' : /^pip(?:3(?:\.\d+)?)?$/.test(name) ? 'pip' : undefined;

@@ -7,8 +7,8 @@ export const flush: Command<object> = {
   describe: 'Wait until everything that waits to be stored has been stored',
   builder: (argv) =>
     argv
-      .epilogue('Exit codes: 0 everything is stored (or cached, where there is no store), 1 something is left.')
       .example('$0 flush', 'before a worker is thrown away; exit 1 if something is left'),
+  exits: '0 everything is cached, and stored where there is a store, 1 something is left',
   run: async () => {
     const left = describeRemainder(await flushSpool(openWorld({ afresh: true })));
     if (left === undefined) return 0;

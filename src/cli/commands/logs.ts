@@ -24,6 +24,7 @@ export const logs: Command<Options> = {
       .example('$0 logs', 'all that is kept')
       .example('$0 logs -n 20 -f', 'the last 20 lines, and then what comes')
       .example("$0 logs --json | jq 'select(.level != \"info\")'", 'what went wrong'),
+  exits: '0 done, 1 the cache cannot be used',
   run: async ({ follow, lines, json }) => {
     const files = logFiles(openWorld().cache);
     const printer = standardOutput();

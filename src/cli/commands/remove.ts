@@ -23,6 +23,7 @@ export const remove: Command<Options> = {
       .example('$0 remove requests', 'every version of it')
       .example('$0 remove requests==2.32.0 npm:left-pad', 'one version; one that npm installed')
       .example('$0 remove -r requirements.txt', 'what a file names'),
+  exits: '0 something was removed, 1 nothing of that is in the cache',
   run: ({ name = [], file = [] }) => {
     const { cache, env } = openWorld();
     const rules = [...parseNames(name), ...file.flatMap((each) => namesIn(each, env))];
@@ -50,6 +51,4 @@ export const remove: Command<Options> = {
 };
 
 const EPILOGUE = `What is removed is not served any more from now on. Installs that are reading it are not disturbed; its files go with
-the next clean. Where there is a store, it comes from there again: see \`pkg-cache store rm\`, and \`blocked\` in the configuration.
-
-Exit codes: 0 something was removed, 1 nothing of that is in the cache.`;
+the next clean. Where there is a store, it comes from there again: see \`pkg-cache store rm\`, and \`blocked\` in the configuration.`;

@@ -29,6 +29,7 @@ export const stats: Command<Options> = {
       .example('$0 stats', 'a row per day and ecosystem')
       .example('$0 stats --days 7 --plot week.svg', 'a chart; SVG only, which browsers and converters read')
       .example('$0 stats --prometheus > /var/lib/node_exporter/pkg-cache.prom', "for node_exporter's textfile collector"),
+  exits: '0 done, 1 the cache cannot be used',
   run: (options) => {
     const world = openWorld();
     if (options.reset) {

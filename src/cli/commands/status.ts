@@ -35,6 +35,7 @@ export const status: Command<Options> = {
       .example('$0 status --sort size -n 10', 'the ten largest')
       .example('$0 status -s stalled -s pending', 'what failed a check, and what is not in the store yet')
       .example("$0 status --json | jq '.entries[].package'", 'for programs'),
+  exits: '0 done, 1 the cache cannot be used',
   run: ({ name = [], ecosystem, status: statuses = [], sort, limit = Infinity, json }) => {
     const { cacheDir, cache, spool, fleet } = openWorld();
     const printer = standardOutput();

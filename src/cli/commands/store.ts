@@ -52,6 +52,7 @@ export const store: Command<Options> = {
       .example('$0 store du', 'by ecosystem and platform')
       .example('$0 store rm requests==2.32.0', 'asks first; --yes where there is no terminal')
       .example('$0 store gc --unused 90 --dry-run', 'what would go'),
+  exits: '0 done, 1 nothing of that is in the store, or it could not be done, 2 there is no terminal to ask on',
   run: async (options) => {
     const { cache, env } = openWorld();
     const names = [...parseNames(options.name ?? []), ...(options.file ?? []).flatMap((each) => namesIn(each, env))];
@@ -68,10 +69,7 @@ export const store: Command<Options> = {
 
 const EPILOGUE = `What rm removes stays on the disks of workers and in snapshots, and a worker that has it may store it again: to keep a package out, set
 \`blocked\` for all of them. gc removes archives without a pointer, pointers without an archive, damaged ones, snapshots that were replaced,
-and uploads that were given up; nothing younger than a day.
-
-Exit codes: 0 done, 1 nothing of that is in the store, or it could not be done, 2 the command line cannot be understood, or there is no terminal
-to ask on.`;
+and uploads that were given up; nothing younger than a day.`;
 
 interface Request extends Omit<Options, 'name' | 'file'> {
   readonly dryRun: boolean;

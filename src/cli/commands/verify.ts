@@ -23,6 +23,7 @@ export const verify: Command<Options> = {
       .epilogue(EPILOGUE)
       .example('$0 verify', 'after trouble with a disk, say')
       .example('$0 verify --store --remove', 'what is damaged goes, so that it can be stored anew'),
+  exits: '0 all is as it was cached, 1 something was not, or the store could not be read',
   run: async ({ store, remove }) => {
     const printer = standardOutput();
     const { checked, damaged } = store ? await verifyStore(remove, printer) : verifyCache(printer);
@@ -33,9 +34,7 @@ export const verify: Command<Options> = {
 };
 
 const EPILOGUE = `What differs in the cache is put aside: it is not served any more, and stalled until a clean. What differs in the store is served
-to nobody, because every worker compares it; but it cannot be stored anew as long as it is there.
-
-Exit codes: 0 all is as it was cached, 1 something was not, or the store could not be read.`;
+to nobody, because every worker compares it; but it cannot be stored anew as long as it is there.`;
 
 interface Verified {
   readonly checked: number;

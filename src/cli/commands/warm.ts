@@ -13,6 +13,7 @@ export const warm: Command<{ strict: boolean }> = {
     argv
       .option('strict', { type: 'boolean', default: false, describe: 'Exit 1 if there was nothing to warm up with' })
       .example('$0 warm && exec worker', 'in the entrypoint of an image: says so and goes on where there is no snapshot'),
+  exits: '0 warmed up, or there was nothing to do that with; with --strict 1 for the latter',
   run: async ({ strict }) => {
     const started = performance.now();
     const progress = showProgress('warming up');
