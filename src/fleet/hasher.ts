@@ -22,15 +22,23 @@ export class Hasher {
 
   /** Hex SHA-256 of bytes in shared memory, which must stay as they are until then. */
   async sha256(bytes: Uint8Array): Promise<string> {
+    if (bytes.length < WORTHWHILE) return sha256(bytes);
     this.#worker ??= this.#start();
     const worker = this.#worker;
-    if (worker === 'none' || bytes.length < WORTHWHILE) return sha256(bytes);
+    if (worker === 'none') return sha256(bytes);
     return await new Promise<string>((settle) => {
       const id = ++this.#last;
       this.#waiting.set(id, { bytes, settle });
       worker.ref();
       worker.postMessage({ id, bytes });
     });
+  }
+
+  /** Ends the other thread; the next large thing starts it anew. Nothing may be under way. */
+  close(): void {
+    if (this.#worker === 'none') return;
+    void this.#worker?.terminate();
+    this.#worker = undefined;
   }
 
   #start(): Worker | 'none' {

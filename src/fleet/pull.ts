@@ -102,6 +102,7 @@ export class Puller {
       }
     };
     await Promise.all(Array.from({ length: PULLS }, work));
+    this.#hasher.close();
     return found;
   }
 

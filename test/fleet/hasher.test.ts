@@ -30,3 +30,17 @@ it('does without another thread when that dies', async () => {
   expect(await hasher.sha256(bytes)).toBe(hashOf(bytes));
   expect(await hasher.sha256(bytes)).toBe(hashOf(bytes));
 });
+
+it('ends the other thread when told to, and starts another when it is needed again', async () => {
+  const terminate = vi.spyOn(Worker.prototype, 'terminate');
+  const hasher = new Hasher();
+  hasher.close();
+  expect(await hasher.sha256(shared(10, 1))).toBe(hashOf(shared(10, 1)));
+  hasher.close();
+  expect(terminate).not.toHaveBeenCalled();
+  for (const times of [1, 2]) {
+    expect(await hasher.sha256(shared(3_000_000, 1))).toBe(hashOf(shared(3_000_000, 1)));
+    hasher.close();
+    expect(terminate).toHaveBeenCalledTimes(times);
+  }
+});

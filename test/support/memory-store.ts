@@ -11,7 +11,9 @@ export class MemoryStore implements Store {
   bytesOut = 0;
   time: number;
   readonly #objects = new Map<string, { bytes: Buffer; modified: number }>();
-  #keys: string[] | undefined;
+  /** Sorted; and those that still have to be put in their places. */
+  readonly #keys: string[] = [];
+  readonly #fresh: string[] = [];
 
   constructor(time = Date.now()) {
     this.time = time;
@@ -39,22 +41,23 @@ export class MemoryStore implements Store {
 
   /** As if it had been there before. */
   put(key: string, bytes: Buffer): void {
+    if (!this.#objects.has(key)) this.#fresh.push(key);
     this.#objects.set(key, { bytes, modified: this.time });
-    this.#keys = undefined;
   }
 
   async list(prefix: string, { after = '', limit = 1000 }: { after?: string | undefined; limit?: number | undefined } = {}) {
     this.#count('list');
-    this.#keys ??= [...this.#objects.keys()].sort();
-    const all = this.#keys.filter((key) => key.startsWith(prefix) && key > after);
-    const objects = all.slice(0, limit).map((key) => ({ key, size: this.#objects.get(key)!.bytes.length, modified: this.#objects.get(key)!.modified }));
-    return { objects, next: all.length > limit ? objects.at(-1)?.key : undefined };
+    this.#settle();
+    const first = this.#from(after >= prefix ? `${after}\0` : prefix);
+    const keys = this.#keys.slice(first, first + limit).filter((key) => key.startsWith(prefix));
+    const objects = keys.map((key) => ({ key, size: this.#objects.get(key)!.bytes.length, modified: this.#objects.get(key)!.modified }));
+    return { objects, next: this.#keys[first + limit]?.startsWith(prefix) ? objects.at(-1)?.key : undefined };
   }
 
   async remove(key: string): Promise<void> {
     this.#count('remove');
-    this.#objects.delete(key);
-    this.#keys = undefined;
+    this.#settle();
+    if (this.#objects.delete(key)) this.#keys.splice(this.#from(key), 1);
   }
 
   async tidy(): Promise<number> {
@@ -75,6 +78,26 @@ export class MemoryStore implements Store {
     const account = Object.fromEntries(this.requests);
     this.requests.clear();
     return account;
+  }
+
+  #settle(): void {
+    const fresh = this.#fresh.splice(0);
+    if (fresh.length < 100) for (const key of fresh) this.#keys.splice(this.#from(key), 0, key);
+    else {
+      for (const key of fresh) this.#keys.push(key);
+      this.#keys.sort();
+    }
+  }
+
+  /** Where the first key is that does not come before this one. */
+  #from(key: string): number {
+    let [low, high] = [0, this.#keys.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#keys[middle]! < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #count(what: string): void {
