@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EntryKey } from '../../src/cache/entry.ts';
 import { LocalCache, type LocalEntry } from '../../src/cache/local.ts';
@@ -105,7 +106,7 @@ export class Simulation {
       for (let hour = 0; hour < this.#scale.hours; hour++) hours.push(await this.#hour());
     } finally {
       Date.now = now;
-      for (const { directory } of this.#workers) rmSync(directory, { recursive: true, force: true });
+      for (const { directory } of this.#workers) remove(directory);
     }
     return hours;
   }
@@ -130,7 +131,7 @@ export class Simulation {
   async #replace(): Promise<void> {
     for (const [at, worker] of [...this.#workers.entries()].reverse()) {
       if (worker.dies > this.store.time) continue;
-      rmSync(worker.directory, { recursive: true, force: true });
+      remove(worker.directory);
       this.#workers.splice(at, 1);
     }
     while (this.#workers.length < this.#scale.workers) {
@@ -161,6 +162,11 @@ export class Simulation {
       cache.touch(entry);
     }
   }
+}
+
+/** Many small files: beside the simulation, and many times as fast as from here. */
+function remove(directory: string): void {
+  spawn('rm', ['-rf', directory], { stdio: 'ignore' });
 }
 
 async function pull(cache: LocalCache, store: Fleet['store'], key: EntryKey): Promise<LocalEntry | undefined> {

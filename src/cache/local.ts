@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, rmdirSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { PkgCacheError, systemCode } from '../errors.ts';
@@ -24,6 +24,9 @@ export interface CacheRules extends Floor {
   /** Why the cache has nothing to do with an entry, or undefined; see policy.ts. */
   readonly whyNot: (key: EntryKey) => string | undefined;
 }
+
+/** Says who is at work in a staging directory. */
+const OWNER = 'owner.json';
 
 const NO_RULES: CacheRules = { minFree: 0, maxUsed: 100, whyNot: () => undefined };
 
@@ -95,7 +98,7 @@ export class LocalCache {
     const dir = this.path('staging', `${id}.${randomBytes(6).toString('hex')}`);
     mkdirSync(dir, { recursive: true });
     const owner: Owner = { pid: process.pid, host: hostIdentity(), key };
-    writeFileSync(join(dir, 'owner.json'), JSON.stringify(owner));
+    writeFileSync(join(dir, OWNER), JSON.stringify(owner));
     return new Staging(this, id, dir);
   }
 
@@ -253,7 +256,13 @@ export class Staging {
 
   /** Removes what was staged. Harmless after `publish`. */
   discard(): void {
-    rmSync(this.#base, { recursive: true, force: true });
+    try {
+      // All that is left after `publish`; looking through a directory first takes many times as long.
+      unlinkSync(join(this.#base, OWNER));
+      rmdirSync(this.#base);
+    } catch {
+      rmSync(this.#base, { recursive: true, force: true });
+    }
   }
 }
 
