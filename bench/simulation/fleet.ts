@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EntryKey } from '../../src/cache/entry.ts';
-import { LocalCache, type LocalEntry } from '../../src/cache/local.ts';
+import type { LocalEntry } from '../../src/cache/local.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
+import type { Makers } from '../../src/fleet/makers.ts';
 import { Known } from '../../src/fleet/known.ts';
 import { AT_ONCE } from '../../src/fleet/pace.ts';
 import { Puller } from '../../src/fleet/pull.ts';
@@ -12,7 +12,8 @@ import { takePart } from '../../src/fleet/snapshot/election.ts';
 import { warm } from '../../src/fleet/snapshot/warm.ts';
 import { FleetState } from '../../src/fleet/state.ts';
 import { sync } from '../../src/fleet/sync.ts';
-import { sha256 } from '../../src/hash.ts';
+import { sha512 } from '../../src/hash.ts';
+import { Content, ListedCache } from './cache.ts';
 import { MemoryStore } from '../../test/support/memory-store.ts';
 
 export const HOUR = 3_600_000;
@@ -70,19 +71,21 @@ export function zipf(count: number, random: () => number): () => number {
 
 interface Worker {
   readonly directory: string;
+  readonly cache: ListedCache;
   readonly fleet: Fleet;
   readonly dies: number;
 }
 
 /**
- * A fleet for some hours: real caches in a directory, the real code for lookups, sync, elections and warming up, and a store in memory. Time
- * is made up, in steps of ten minutes; `Date.now` is set to it.
+ * A fleet for some hours: the real code for asking the store, sync, elections, snapshots and warming up; caches that are lists of entries (cache.ts),
+ * and a store in memory. Time is made up, in steps of ten minutes; `Date.now` is set to it.
  */
 export class Simulation {
   readonly store = new MemoryStore(Math.floor(Date.now() / DAY) * DAY);
   readonly #scale: Scale;
   readonly #mechanisms: Mechanisms;
   readonly #directory: string;
+  readonly #content: Content;
   readonly #random = chance(1);
   readonly #lockfiles: number[][];
   readonly #pick: () => number;
@@ -91,7 +94,8 @@ export class Simulation {
   constructor(scale: Scale, mechanisms: Mechanisms, directory: string) {
     this.#scale = scale;
     this.#mechanisms = mechanisms;
-    this.#directory = directory;
+    this.#directory = mkdtempSync(join(directory, 'fleet-'));
+    this.#content = new Content(join(this.#directory, 'content'));
     const random = chance(2);
     const common = zipf(scale.packages, random);
     this.#lockfiles = Array.from({ length: scale.lockfiles }, () => [...new Set(Array.from({ length: Math.ceil(2 * scale.perLockfile * random()) }, common))]);
@@ -106,7 +110,6 @@ export class Simulation {
       for (let hour = 0; hour < this.#scale.hours; hour++) hours.push(await this.#hour());
     } finally {
       Date.now = now;
-      for (const { directory } of this.#workers) remove(directory);
     }
     return hours;
   }
@@ -116,8 +119,9 @@ export class Simulation {
     const before = this.store.bytesOut;
     for (let step = 0; step < 6; step++) {
       await this.#replace();
-      for (const { fleet } of this.#workers) {
-        if (this.#random() < this.#scale.jobsPerHour / 6) await this.#job(fleet, hour);
+      for (const worker of this.#workers) {
+        const { fleet } = worker;
+        if (this.#random() < this.#scale.jobsPerHour / 6) await this.#job(worker, hour);
         if (this.#mechanisms.sync) await sync(fleet);
         if (this.#mechanisms.snapshot) await takePart(fleet);
       }
@@ -131,7 +135,7 @@ export class Simulation {
   async #replace(): Promise<void> {
     for (const [at, worker] of [...this.#workers.entries()].reverse()) {
       if (worker.dies > this.store.time) continue;
-      remove(worker.directory);
+      rmSync(worker.directory, { recursive: true, force: true });
       this.#workers.splice(at, 1);
     }
     while (this.#workers.length < this.#scale.workers) {
@@ -143,48 +147,39 @@ export class Simulation {
 
   #start(): Worker {
     const directory = mkdtempSync(join(this.#directory, 'worker-'));
-    const cache = new LocalCache(directory);
+    const cache = new ListedCache(directory, this.#content);
     mkdirSync(cache.path('state'), { recursive: true });
     const settings = { syncEvery: HOUR / 6, syncWindow: 7 * DAY, snapshotEvery: DAY, snapshotLimit: 5e9, storeWindow: 0 };
-    const fleet = { cache, store: this.store, group: 'simulated', everywhere: 'any', settings, state: new FleetState(cache, 'x'), known: new Known(cache, 'x'), makers: {}, allowed: () => true, hasRoom: () => true, pace: AT_ONCE, log: () => undefined };
-    return { directory, fleet, dies: this.store.time - Math.log(1 - this.#random()) * this.#scale.lifeHours * HOUR };
+    const makers: Makers = { npm: (_cache, key, _meta, archive) => cache.add(this.#content.make(key, archive)) };
+    const fleet = { cache, store: this.store, group: 'simulated', everywhere: 'any', settings, state: new FleetState(cache, 'x'), known: new Known(cache, 'x'), makers, allowed: () => true, hasRoom: () => true, pace: AT_ONCE, log: () => undefined };
+    return { directory, cache, fleet, dies: this.store.time - Math.log(1 - this.#random()) * this.#scale.lifeHours * HOUR };
   }
 
-  /** A job installs a lockfile: from the cache, from the store, or from the index. */
-  async #job({ cache, store }: Fleet, hour: Hour): Promise<void> {
+  /** A job installs a lockfile: from the cache, from the store, or from the registry. */
+  async #job({ fleet: { store }, cache }: Worker, hour: Hour): Promise<void> {
     for (const n of this.#lockfiles[this.#pick()] ?? []) {
       const key = keyOf(n);
       const local = cache.lookup(key);
-      const pulled = local ? undefined : await pull(cache, store, key);
+      const pulled = local ? undefined : await this.#pull(cache, key, n);
       hour[local ? 'local' : pulled ? 'store' : 'miss']++;
-      const entry = local ?? pulled ?? made(cache, key, n);
+      const entry = local ?? pulled ?? cache.add(this.#content.make(key, archiveOf(n)));
       if (!local && !pulled) await push(cache, store, entry);
       cache.touch(entry);
     }
   }
+
+  async #pull(cache: ListedCache, key: EntryKey, n: number): Promise<LocalEntry | undefined> {
+    const puller = new Puller(cache, this.store, () => undefined);
+    const pulled = await puller.pullOriginals([{ key, sha512: sha512(archiveOf(n)) }], (_original, archive) => cache.add(this.#content.make(key, archive)));
+    return [...pulled.values()][0];
+  }
 }
 
-/** Many small files: beside the simulation, and many times as fast as from here. */
-function remove(directory: string): void {
-  spawn('rm', ['-rf', directory], { stdio: 'ignore' });
-}
-
-async function pull(cache: LocalCache, store: Fleet['store'], key: EntryKey): Promise<LocalEntry | undefined> {
-  const puller = new Puller(cache, store, () => undefined);
-  const found = await puller.manifests([key]);
-  return [...(await puller.pull([...found.keys()])).values()][0];
-}
-
+/** Of a group of machines, unlike a real registry package: what is simulated is one journal. */
 function keyOf(n: number): EntryKey {
-  return { ecosystem: 'pip', name: `package-${n}`, version: '1', platform: 'simulated', origin: 'simulated' };
+  return { ecosystem: 'npm', name: `package-${n}`, version: '1', platform: 'simulated', origin: 'simulated' };
 }
 
-/** What a real install would have left: small, since what counts here is how many. */
-function made(cache: LocalCache, key: EntryKey, n: number): LocalEntry {
-  const staging = cache.stage(key);
-  const text = `n = ${n}\n`.repeat(20);
-  mkdirSync(staging.tree, { recursive: true });
-  writeFileSync(join(staging.tree, 'module.py'), text);
-  const file = { path: 'module.py', size: text.length, sha256: sha256(text), executable: false };
-  return staging.publish(key, { version: '1', archive: { filename: 'x.whl', sha256: 'f'.repeat(64) }, meta: {} }, [file]);
+function archiveOf(n: number): Buffer {
+  return Buffer.from(`n = ${n}\n`.repeat(20));
 }

@@ -1,0 +1,85 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { EntryFile } from '../../src/cache/entry.ts';
+import { LocalCache } from '../../src/cache/local.ts';
+import { start } from '../e2e/support/started.ts';
+import type { Worker } from '../e2e/support/worker.ts';
+import { remove, startWorld, type World } from '../e2e/support/world.ts';
+import { keyOf } from '../fleet/support.ts';
+
+/** What a process may hold, in bytes, whatever the size of a snapshot. */
+const MOST = 300e6;
+
+/** How large the snapshot is, in bytes. The figures in docs/benchmarks.md are those of 5 GB. */
+const SIZE = Number(process.env['SNAPSHOT_BYTES'] ?? 6e8);
+
+let world: World;
+
+beforeAll(async () => {
+  world = await startWorld({ store: true });
+});
+
+afterAll(async () => await world.stop());
+
+/** Entries of all sizes, one of them a fifth of it all, of bytes that no compression makes smaller. */
+function fill(cache: LocalCache): number {
+  const sizes = [SIZE / 5, ...Array.from({ length: 40 }, () => SIZE / 100), ...Array.from({ length: 400 }, () => SIZE / 1000)].map(Math.floor);
+  const block = randomBytes(1 << 20);
+  for (const [n, size] of sizes.entries()) {
+    const staging = cache.stage(keyOf(n));
+    mkdirSync(staging.tree, { recursive: true });
+    const hash = createHash('sha256');
+    const path = join(staging.tree, 'data.bin');
+    writeFileSync(path, '');
+    for (let left = size; left > 0; left -= block.length) {
+      block.writeUInt32LE(n, (left % 200_000) & ~3);
+      const piece = block.subarray(0, Math.min(left, block.length));
+      hash.update(piece);
+      writeFileSync(path, piece, { flag: 'a' });
+    }
+    const file: EntryFile = { path: 'data.bin', size, sha256: hash.digest('hex'), executable: false };
+    staging.publish(keyOf(n), { version: `${n}.0`, archive: { filename: 'x.whl', sha256: 'f'.repeat(64) }, meta: {} }, [file]);
+  }
+  return sizes.length;
+}
+
+/** Runs a command to its end, and returns what it printed and the most memory that it held, in bytes. */
+async function watched(worker: Worker, args: readonly string[]): Promise<{ stdout: string; most: number; seconds: number }> {
+  const began = performance.now();
+  const { pid, ended } = start('pkg-cache', args, { ...worker.env, PATH: [worker.shims, worker.env['PATH']].join(delimiter) });
+  let most = 0;
+  let isOver = false;
+  const outcome = ended.finally(() => (isOver = true));
+  while (!isOver) {
+    most = Math.max(most, peakOf(pid));
+    await sleep(20);
+  }
+  const { code, stdout, stderr } = await outcome;
+  expect(code, stderr).toBe(0);
+  return { stdout, most, seconds: (performance.now() - began) / 1000 };
+}
+
+/** The kernel's own account; 0 when the process has just ended. */
+function peakOf(pid: number): number {
+  try {
+    return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
+}
+
+it('making a snapshot, and warming up with it, takes no more memory than a small one', async () => {
+  const builder = world.worker();
+  const count = fill(new LocalCache(builder.cache));
+  const built = await watched(builder, ['snapshot', '--now']);
+  remove(builder.cache);
+  const warmed = await watched(world.worker({ PKG_CACHE_MAX_USED: '100' }), ['warm', '--strict']);
+  console.info(`snapshot of ${SIZE / 1e6} MB: built with ${Math.round(built.most / 1e6)} MB in ${built.seconds.toFixed(1)} s, pulled with ${Math.round(warmed.most / 1e6)} MB in ${warmed.seconds.toFixed(1)} s`);
+  expect(warmed.stdout).toContain(`: ${count} entries, `);
+  expect(built.most).toBeGreaterThan(30e6);
+  expect(built.most).toBeLessThan(MOST);
+  expect(warmed.most).toBeLessThan(MOST);
+});
