@@ -155,7 +155,7 @@ describe('of a registry', () => {
   };
 
   it.each(Object.keys(cases))('%s', async (name) => {
-    const { npmrc, projectNpmrc, env = {}, lock = (text) => text, open = false } = cases[name]!();
+    const { npmrc, projectNpmrc, env = {}, lock = (text: string) => text, open = false } = cases[name]!();
     const { worker, release } = held({ PIP_INDEX_URL: lab.world.index.url });
     const project = await lab.project({ dependencies: { oak: '1.0.0', '@scope/elm': '1.0.0' } });
     const path = join(project, 'package-lock.json');

@@ -36,7 +36,7 @@ export async function startGate(upstream: string, secret: string): Promise<Gate>
     const [answer] = (await once(passed, 'response')) as [IncomingMessage];
     const body = await buffer(answer);
     // What a registry says about its tarballs must lead here again.
-    const isDocument = /json/.test(answer.headers['content-type'] ?? '');
+    const isDocument = (answer.headers['content-type'] ?? '').includes('json');
     response.writeHead(answer.statusCode ?? 502, { 'content-type': answer.headers['content-type'] ?? 'application/octet-stream' });
     response.end(isDocument && !isProxied ? body.toString('utf8').replaceAll(new URL(upstream).host, host) : body);
   }
