@@ -195,10 +195,7 @@ class Project {
   async refer(): Promise<void> {
     this.#result = await this.#resultOf(() => run('npm', ['ci'], { cwd: this.#directory, env: this.#env }));
     expect(this.#result).toMatchObject({ code: 0 });
-    const files = ['package.json', 'package-lock.json', 'npm-shrinkwrap.json'].map((name) => join(this.#directory, name)).filter((path) => existsSync(path));
-    const texts = files.map((path) => readFileSync(path));
     this.#next = await this.next();
-    files.forEach((path, index) => writeFileSync(path, texts[index]!));
   }
 
   /** `npm ci` through the shim. One that is offline has nothing in npm's own cache either. */
@@ -214,14 +211,18 @@ class Project {
     return result;
   }
 
-  /** What the real npm says and does to what is there now, one thing after the other. */
+  /** What the real npm says and does to what is there now, one thing after the other; the lockfile is then put back. */
   async next(): Promise<unknown> {
+    const files = ['package.json', 'package-lock.json', 'npm-shrinkwrap.json'].map((name) => join(this.#directory, name)).filter((path) => existsSync(path));
+    const texts = files.map((path) => readFileSync(path));
     const outcomes = [];
     for (const args of NEXT) {
       const { code, stdout, stderr } = await run('npm', args, { cwd: this.#directory, env: this.#env });
       outcomes.push({ args, code, stdout: stdout.replace(/ in \d+(ms|s|m)/g, ''), stderr: linesOf(stderr) });
     }
-    return { outcomes, tree: treeOf(this.#directory) };
+    const tree = treeOf(this.#directory);
+    files.forEach((path, index) => writeFileSync(path, texts[index]!));
+    return { outcomes, tree };
   }
 
   /** Makes another project of it, as far as anybody can tell. */
