@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import gte from 'semver/functions/gte.js';
 import type { InstallContext, Outcome } from '../../context.ts';
+import type { PackageEntry } from '../entry.ts';
 import { builtKeys, findBuilt, pullBuilt, withScripts } from '../built/find.ts';
 import { feed } from '../feed.ts';
 import { findPackages, pullPackages, tellProblem, wantedPackages, type Wanted } from '../packages.ts';
@@ -23,8 +24,9 @@ export interface Ran {
 
 /** Runs the real npm with what the cache and the store have of the project. */
 export async function runWithCache(context: InstallContext, request: NpmRequest, project: Project): Promise<Ran> {
-  const pulled = await pullMissing(context, request, project);
-  const plan = gte(request.nodeVersion, OLDEST_NODE) ? makePlan(context, request, project) : undefined;
+  const { found, missing } = findPackages(context.cache, wantedPackages(project.lock, request));
+  const pulled = await pullMissing(context, request, project, missing);
+  const plan = gte(request.nodeVersion, OLDEST_NODE) ? makePlan(context, request, project, [...found, ...pulled]) : undefined;
   const file = plan && writePlan(context, plan);
   if (!plan || file === undefined) {
     feed(context.cache, project.lock, request.cache);
@@ -34,18 +36,17 @@ export async function runWithCache(context: InstallContext, request: NpmRequest,
     const outcome = await context.runTool(context.env, { node: request.scriptEnv['NODE'] ?? '', plan: file });
     const report = readReport(plan.report);
     const placed = report?.placed ?? 0;
-    const fromStore = Math.min(pulled, placed);
+    const fromStore = Math.min(pulled.size, placed);
     return { outcome, report, sources: { fromStore, fromCache: placed - fromStore } };
   } finally {
     for (const path of [file, plan.report]) rmSync(path, { force: true });
   }
 }
 
-function makePlan(context: InstallContext, request: NpmRequest, project: Project): Plan | undefined {
+function makePlan(context: InstallContext, request: NpmRequest, project: Project, packages: readonly (readonly [integrity: string, entry: PackageEntry])[]): Plan | undefined {
   const { cache, tool, cwd, env, owner } = context;
   const report = context.newReport();
   if (report === undefined) return undefined;
-  const { found } = findPackages(cache, wantedPackages(project.lock, request));
   // Who wants to see what scripts print has them run.
   const built = request.foregroundScripts ? [] : findBuilt(cache, builtKeys(withScripts(project.lock, request), { lock: project.lock, request, env }));
   return {
@@ -55,7 +56,7 @@ function makePlan(context: InstallContext, request: NpmRequest, project: Project
     script: realpathSync(tool),
     tool: resolve(cwd, tool),
     prefix: request.prefix,
-    packages: Object.fromEntries([...found].map(([integrity, { id }]) => [integrity, id])),
+    packages: Object.fromEntries(packages.map(([integrity, { id }]) => [integrity, id])),
     built: Object.fromEntries([...built].map(([location, { id }]) => [location, id])),
     report,
   };
@@ -82,18 +83,17 @@ function readReport(path: string): Report | undefined {
 /** How many packages are asked for before it is clear whether the store knows the project at all. */
 const SAMPLE = 16;
 
-/** How many packages could be pulled. */
-async function pullMissing(context: InstallContext, request: NpmRequest, { lock }: Project): Promise<number> {
-  const { missing } = findPackages(context.cache, wantedPackages(lock, request));
+/** What of the missing packages could be pulled, by integrity. */
+async function pullMissing(context: InstallContext, request: NpmRequest, { lock }: Project, missing: readonly Wanted[]): Promise<ReadonlyMap<string, PackageEntry>> {
   const remote = missing.length === 0 ? undefined : await context.openRemote();
-  if (!remote) return 0;
+  if (!remote) return new Map();
   try {
     const [sample, rest] = split(missing);
-    const first = (await pullPackages(context, remote, sample)).size;
-    if (first === 0) return 0;
-    const others = (await pullPackages(context, remote, rest)).size;
+    const first = await pullPackages(context, remote, sample);
+    if (first.size === 0) return first;
+    const others = await pullPackages(context, remote, rest);
     await pullBuilt(context, remote, builtKeys(withScripts(lock, request), { lock, request, env: context.env }));
-    return first + others;
+    return new Map([...first, ...others]);
   } finally {
     tellProblem(remote, request, context.printError);
     remote.close();
