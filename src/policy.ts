@@ -66,13 +66,18 @@ export class Policy {
     this.#settings = settings;
   }
 
+  /** Whether there are no rules. */
+  get isEmpty(): boolean {
+    return this.#settings.cachable.length + this.#settings.blocked.length === 0;
+  }
+
   /**
    * Why the cache must have nothing to do with a package, in words; undefined if there is no reason. `sources`: URLs of the indexes or of
    * the archive that it comes from; undefined where nobody knows, and rules about an index, or weaker, say nothing.
    */
   whyNot(wanted: Package, sources?: readonly string[]): string | undefined {
     const { cachable, blocked } = this.#settings;
-    if (cachable.length + blocked.length === 0) return undefined;
+    if (this.isEmpty) return undefined;
     const block = mostSpecific(blocked, wanted, sources);
     if (block?.allows === true) return `blocked by the rule ${block.text}`;
     const rule = mostSpecific(cachable, wanted, sources);

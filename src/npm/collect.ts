@@ -11,6 +11,7 @@ import { nameAt, parseLock, type LockPackage } from './lockfile.ts';
 import type { Policy } from '../policy.ts';
 import { contentPath } from './feed.ts';
 import { makePackage } from './package.ts';
+import { sourceOf } from './packages.ts';
 
 /** What has to be known to collect what an npm brought, after it has ended. */
 export interface CollectDetails {
@@ -18,6 +19,8 @@ export interface CollectDetails {
   readonly npmCache: string;
   /** The text of the project's lockfile, without credentials. */
   readonly lock: string;
+  /** Where packages come from, if the lockfile does not say. */
+  readonly registries?: { readonly registry?: string; readonly scopes: readonly (readonly [scope: string, url: string])[] };
   readonly npmVersion: string;
   readonly nodeVersion: string;
   /** What npm made of the project, if that can be served. */
@@ -30,11 +33,12 @@ export interface CollectDetails {
 export function* collect(cache: LocalCache, details: CollectDetails, willCreate: (id: string) => void, policy: Policy): Generator<Collected> {
   const { packages } = parseLock(details.lock);
   const made = new Map<string, LocalEntry<PackageMeta> | undefined>();
+  const registries = { ...details.registries, scopes: new Map(details.registries?.scopes) };
   for (const [location, entry] of packages) {
     const { integrity, version } = entry;
     if (integrity === undefined || version === undefined || entry.link === true || made.has(integrity)) continue;
     const name = entry.name ?? nameAt(location);
-    const why = policy.whyNot({ ecosystem: 'npm', name, version }, entry.resolved === undefined ? [] : [entry.resolved]);
+    const why = policy.whyNot({ ecosystem: 'npm', name, version }, [sourceOf(name, entry, registries)]);
     const collected: Collected | undefined = why === undefined ? collectPackage(cache, details, name, version, integrity, willCreate) : { outcome: 'skipped', what: `${name}@${version}`, why };
     if (collected === undefined) continue; // npm had no need of it here
     made.set(integrity, cache.lookup(packageKey(name, version, integrity)));

@@ -15,10 +15,12 @@ export async function explain(context: InstallContext): Promise<Explanation> {
   if (!project || !key) return { decision: 'tool', why: notServed ?? 'only npm can read the project', requirements: [] };
   const wanted = wantedPackages(project.lock, request);
   const { found } = findPackages(context.cache, wanted);
-  const requirements = wanted.map(({ key: { name, version }, integrity }): Explained => {
+  const requirements = wanted.map(({ key: { name, version }, integrity, source }): Explained => {
     const requirement = `${name}@${version}`;
+    const refused = context.policy.whyNot({ ecosystem: 'npm', name, version }, source === undefined ? undefined : [source]);
+    if (refused !== undefined) return { requirement, outcome: 'miss', why: refused };
     if (found.has(integrity)) return { requirement, outcome: 'local', why: 'in the local cache' };
-    return { requirement, outcome: 'miss', why: context.policy.whyNot({ ecosystem: 'npm', name, version }) ?? 'not in the local cache; the store is asked for it' };
+    return { requirement, outcome: 'miss', why: 'not in the local cache; the store is asked for it' };
   });
   const missing = wanted.length - found.size;
   const refused = wanted.find(({ key: each }) => context.policy.whyNot(each) !== undefined);

@@ -13,6 +13,7 @@ import type { Report } from './inside/plan.ts';
 import { runWithCache, type Ran } from './inside/run.ts';
 import { isInstalled, withoutCredentials } from './lockfile.ts';
 import { announceSources, whyNotPrinted } from './output.ts';
+import { whyNotCachable } from './packages.ts';
 import { platformOf } from './platform.ts';
 import { fingerprint, readProject, type Project } from './project.ts';
 import { recogniseNpm } from './recognise/argv.ts';
@@ -69,7 +70,7 @@ export function consider(context: InstallContext): Considered | LeftToNpm {
   if (recognition.kind === 'passthrough' && !recognition.observe) return { leftToNpm: recognition.reason, isInstall: true };
   const { request } = recognition;
   const project = unlessUnrecognised(() => readProject(request.prefix));
-  const notServed = recognition.kind === 'passthrough' ? recognition.reason : (whyNotServed(request, project) ?? (project && whyNotReplaced(request, project)));
+  const notServed = recognition.kind === 'passthrough' ? recognition.reason : (whyNotServed(request, project) ?? (project && (whyNotReplaced(request, project) ?? whyNotCachable(project.lock, request, context.policy))));
   return { request, project, key: project && keyOf(project, request), notServed };
 }
 
@@ -151,7 +152,7 @@ function tryToCollect(context: InstallContext, request: NpmRequest, key: EntryKe
     // An npm that has changed the project would not do the same the next time.
     const repeatable = keyOf(project, request).version === key?.version && whyNotServed(request, project) === undefined;
     const captured = repeatable ? captureTree(project, request, report) : undefined;
-    const details: CollectDetails = { npmCache, lock: withoutCredentials(project.lock.text), npmVersion, nodeVersion, tree: key && captured && { key, captured }, built: report && builtDetails(context, request, project, report) };
+    const details: CollectDetails = { npmCache, lock: withoutCredentials(project.lock.text), registries: { ...(request.registry !== undefined && { registry: request.registry }), scopes: [...request.scopes] }, npmVersion, nodeVersion, tree: key && captured && { key, captured }, built: report && builtDetails(context, request, project, report) };
     context.collectAfterwards(details, elapsed);
   } catch {
     // A project that only npm can read, or a node_modules without a hidden lockfile.

@@ -6,23 +6,49 @@ import { packageKey, type PackageEntry, type PackageMeta, type TreeEntry } from 
 import { sha512Of } from './integrity.ts';
 import { isInstalled, nameAt, type Lock, type LockPackage } from './lockfile.ts';
 import { makePackage } from './package.ts';
+import type { Policy } from '../policy.ts';
+import type { Registries } from './recognise/registry.ts';
 import type { NpmRequest } from './recognise/request.ts';
 
 /** A package that is to be had under its integrity. */
 export interface Wanted {
   readonly key: EntryKey;
   readonly integrity: string;
+  /** The URL that it would come from, if that is known. */
+  readonly source?: string;
 }
 
-/** The packages of a lockfile that an install may want here, each once. Those for other machines are not among them, nor what comes in bundles. */
-export function wantedPackages({ packages }: Lock, request: NpmRequest): Wanted[] {
+/** The URL that a package of a lockfile comes from, for rules about registries: lockfiles may leave it out, and npm puts its own registry's for npmjs's. */
+export function sourceOf(name: string, { resolved }: Pick<LockPackage, 'resolved'>, { registry = NPMJS, scopes }: Registries): string {
+  if (resolved?.startsWith(NPMJS) === false) return resolved;
+  return scopes.get(/^@[^/]+/.exec(name)?.[0] ?? '') ?? registry;
+}
+
+const NPMJS = 'https://registry.npmjs.org/';
+
+/** Why a package of a project is not to come from the cache, by rules about registries too; undefined if all may. */
+export function whyNotCachable({ packages }: Lock, request: NpmRequest, policy: Policy): string | undefined {
+  if (policy.isEmpty) return undefined;
+  for (const [location, entry] of packages) {
+    const { name = nameAt(location), version = '', link } = entry;
+    if (!isInstalled(location) || link === true) continue;
+    const why = policy.whyNot({ ecosystem: 'npm', name, version }, [sourceOf(name, entry, request)]);
+    if (why !== undefined) return `${name}@${version} is ${why}`;
+  }
+  return undefined;
+}
+
+/** The packages of a lockfile that an install may want here, and that a policy, if one is given, lets come from the cache, each once. Those for other machines are not among them, nor what comes in bundles. */
+export function wantedPackages({ packages }: Lock, request: NpmRequest, policy?: Policy): Wanted[] {
   const wanted = new Map<string, Wanted>();
   for (const [location, entry] of packages) {
     const { name = nameAt(location), version, integrity, link, inBundle } = entry;
     if (!isInstalled(location) || version === undefined || integrity === undefined || link === true || inBundle === true) continue;
     if (entry.optional === true && !fitsMachine(entry, request)) continue;
     if (entry.dev === true && request.omit.has('dev')) continue;
-    wanted.set(integrity, { key: packageKey(name, version, integrity), integrity });
+    const source = sourceOf(name, entry, request);
+    if (policy?.whyNot({ ecosystem: 'npm', name, version }, [source]) !== undefined) continue;
+    wanted.set(integrity, { key: packageKey(name, version, integrity), integrity, source });
   }
   return [...wanted.values()];
 }

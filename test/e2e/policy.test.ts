@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NpmLab, removeModules } from './support/npm-lab.ts';
 import { served } from './support/offline.ts';
 import type { Worker } from './support/worker.ts';
 import { startWorld, type World } from './support/world.ts';
@@ -88,4 +91,55 @@ it('offline, the store is not asked, and uploads wait', async () => {
   await worker.settle();
   const { stdout } = await world.worker().pip(await world.venv(), ['install', 'elm==1.0']);
   expect(served(stdout)).toEqual(['elm==1.0']);
+});
+
+describe('npm, by registry', () => {
+  let lab: NpmLab;
+  let project: string;
+  let filled: Worker;
+  const env = (rules: string): Record<string, string> => ({ PKG_CACHE_DIR: filled.cache, PKG_CACHE_CACHABLE: rules });
+
+  beforeAll(async () => {
+    lab = await NpmLab.start();
+    lab.registry.publish({ name: 'oak', version: '1.0.0' });
+    lab.registry.publish({ name: '@scope/elm', version: '1.0.0' });
+    project = await lab.project({ dependencies: { oak: '1.0.0', '@scope/elm': '1.0.0' } });
+    filled = await lab.filled(project);
+  });
+
+  afterAll(async () => await lab.stop());
+
+  it.each([
+    ['has the URL in its lockfile', false],
+    ['leaves URLs out of its lockfile', true],
+  ])('what may not come from the cache does not, in a project that %s', async (_name, without) => {
+    if (without) {
+      const path = join(project, 'package-lock.json');
+      writeFileSync(path, readFileSync(path, 'utf8').replace(/^ *"resolved": .*\n/gm, ''));
+      expect(await lab.npm(filled, project, ['ci'])).toMatchObject({ code: 0 });
+      await filled.settle();
+      removeModules(project);
+    }
+    const served = await lab.npm(filled, project, ['ci']);
+    expect(served.stdout).toContain('pkg-cache: 2 from the cache');
+    removeModules(project);
+    const refused = await lab.npm(filled, project, ['ci'], env(`!${lab.registry.url}`));
+    expect(refused).toMatchObject({ code: 0 });
+    expect(refused.stdout).not.toContain('pkg-cache:');
+    removeModules(project);
+    // A rule about a package is stronger than one about where it comes from.
+    const mixed = await lab.npm(filled, project, ['ci'], { ...env(`!${lab.registry.url} @scope/*`), npm_config_cache: join(lab.world.root, `npm-${Number(without)}`) });
+    expect(mixed.stdout).toContain('pkg-cache: 1 from the cache');
+    removeModules(project);
+    const PATH = [filled.shims, lab.world.box.env['PATH']].join(':');
+    const { code, stdout } = await filled.cli(['explain', '--', 'npm', 'ci'], { cwd: project, env: { ...lab.environment(filled.env), ...env(`!${lab.registry.url}`), PATH } });
+    expect({ code, last: stdout.trimEnd().split('\n').at(-1) }).toEqual({ code: 1, last: expect.stringMatching(/^left to the real tool: @scope\/elm@1\.0\.0 is not cachable by the rule !http/) });
+  });
+
+  it('is not cached either', async () => {
+    const worker = lab.world.worker({ PKG_CACHE_CACHABLE: `!${lab.registry.url}`, PKG_CACHE_STORE: undefined });
+    await lab.npm(worker, project, ['ci']);
+    await worker.settle();
+    expect(await worker.rows()).toEqual([]);
+  });
 });

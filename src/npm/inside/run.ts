@@ -24,7 +24,7 @@ export interface Ran {
 
 /** Runs the real npm with what the cache and the store have of the project. */
 export async function runWithCache(context: InstallContext, request: NpmRequest, project: Project): Promise<Ran> {
-  const { found, missing } = findPackages(context.cache, wantedPackages(project.lock, request));
+  const { found, missing } = findPackages(context.cache, wantedPackages(project.lock, request, context.policy));
   const pulled = await pullMissing(context, request, project, missing);
   const plan = gte(request.nodeVersion, OLDEST_NODE) ? makePlan(context, request, project, [...found, ...pulled]) : undefined;
   const file = plan && writePlan(context, plan);
