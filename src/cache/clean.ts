@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { entryDirs, entryStatus, isAbandoned, type EntryStatus } from './listing.ts';
 import { archiveIn, type LocalCache } from './local.ts';
+import { readyShelves, shelfUsage } from './shelves.ts';
 import { listDir } from './sweep.ts';
 
 /** Why something goes. */
@@ -148,25 +149,13 @@ class Cleaner {
 
   /** What an entry takes, with its ready copies. */
   #bytesOf(entry: EntryStatus): number {
-    const copies = (this.#shelves.get(basename(entry.path)) ?? []).reduce((sum, shelf) => sum + listDir(shelf).length, 0);
-    return entry.size * (1 + copies) + archiveSize(entry);
+    const copies = (this.#shelves.get(basename(entry.path)) ?? []).reduce((sum, shelf) => sum + shelfUsage(shelf, entry.size).bytes, 0);
+    return entry.size + copies + archiveSize(entry);
   }
 
   #isOver(): boolean {
     return this.#spent >= this.#request.limit;
   }
-}
-
-/** Where the ready copies of each entry are. */
-function readyShelves(cache: LocalCache): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  for (const owner of listDir(cache.path('ready'))) {
-    for (const name of listDir(cache.path('ready', owner))) {
-      const id = name.replace(/\..*/, ''); // npm/prepared.ts
-      found.set(id, [...(found.get(id) ?? []), cache.path('ready', owner, name)]);
-    }
-  }
-  return found;
 }
 
 /** Takes away the ready copies of entries: of a package, or of a whole tree. Installs that have taken one already keep it. */

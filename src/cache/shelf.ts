@@ -16,7 +16,7 @@ export interface Ownership {
  * Where ready copies of one thing wait: whole private trees, made in advance in the background, so that an install is a rename of directories
  * instead of a copy of files. A copy is used up by the install that takes it.
  *
- *     <root>/v1/ready/<uid>-<gid>-<umask>/<id>/<random>/…
+ *     <root>/v1/ready/<uid>-<gid>-<umask>/<id>/<random>.<bytes>/…
  */
 export class Shelf {
   readonly #cache: LocalCache;
@@ -49,7 +49,7 @@ export class Shelf {
     if (this.#copies().length > 0) return true;
     if (!hasRoomFor(this.#cache.root, bytes)) return false;
     mkdirSync(this.#directory, { recursive: true });
-    const name = randomBytes(6).toString('hex');
+    const name = `${randomBytes(6).toString('hex')}.${bytes}`;
     const hidden = join(this.#directory, `.${name}.${process.pid}`);
     try {
       make(hidden);

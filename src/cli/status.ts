@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { entryDirs, entryStatus, type EntryStatus } from '../cache/listing.ts';
+import type { EntryKey } from '../cache/entry.ts';
 import { describe, type LocalCache } from '../cache/local.ts';
+import { knownOrigins } from '../cache/origins.ts';
+import { readyUsage } from '../cache/shelves.ts';
 import type { Spool } from '../fleet/spool.ts';
 import type { FleetFacts } from '../fleet/state.ts';
 import type { Rule } from '../policy.ts';
@@ -43,6 +46,8 @@ interface Row {
   readonly version: string;
   readonly platform: string;
   readonly origin: string;
+  /** What the origin stands for, if that is known here. */
+  readonly from?: string;
   readonly path: string;
   readonly bytes: number;
   /** Milliseconds since the epoch; ISO 8601 in JSON. */
@@ -57,8 +62,10 @@ export function printStatus(request: StatusRequest): void {
   const rows = counted(select(request, pending), totals);
   const spooled = { jobs: spool.jobs().length, uploads: pending.size };
   const { fleet } = request;
-  if (request.json) printJson(request, rows, () => ({ totals, spooled, fleet: fleet && fleetJson(fleet) }));
-  else printTable(request, rows, () => `${totals.describe()}; ${spooled.jobs} jobs spooled${fleet ? `\n${describeFleet(fleet)}` : ''}`);
+  const ready = readyUsage(request.cache);
+  const copies = ready.copies === 0 ? '' : `; ${ready.copies} ready ${ready.copies === 1 ? 'copy' : 'copies'}, ${formatBytes(ready.bytes)}`;
+  if (request.json) printJson(request, rows, () => ({ totals, ready, spooled, fleet: fleet && fleetJson(fleet) }));
+  else printTable(request, rows, () => `${totals.describe()}${copies}; ${spooled.jobs} jobs spooled${fleet ? `\n${describeFleet(fleet)}` : ''}`);
 }
 
 function printJson({ cacheDir, printer }: StatusRequest, rows: Iterable<Row>, end: () => object): void {
@@ -76,9 +83,9 @@ const COLOURS: Readonly<Record<Status, Colour>> = { cached: 'green', pending: 'y
 function printTable({ cacheDir, printer }: StatusRequest, rows: Iterable<Row>, end: () => string): void {
   printer.line(`cache: ${cacheDir}${existsSync(cacheDir) ? '' : ' (empty)'}`);
   const now = Date.now();
-  for (const { status, ecosystem, package: name, version, bytes, lastUsed, origin, path } of rows) {
+  for (const { status, ecosystem, package: name, version, bytes, lastUsed, origin, from, path } of rows) {
     const what = describe({ key: { ecosystem, name }, version });
-    const columns = [ecosystem.padEnd(4), what.padEnd(36), formatBytes(bytes).padStart(9), formatAge(lastUsed, now).padStart(10), origin.slice(0, 16).padEnd(16), path];
+    const columns = [ecosystem.padEnd(4), what.padEnd(36), formatBytes(bytes).padStart(9), formatAge(lastUsed, now).padStart(10), (from ?? origin).replace(/https?:\/\//g, '').slice(0, 32).padEnd(16), path];
     printer.line(`${printer.paint(COLOURS[status], status.padEnd(8))} ${columns.join(' ')}`);
   }
   printer.line(end());
@@ -113,24 +120,25 @@ class Totals {
 /** The rows that were asked for. Only to sort them is something kept of each, and then no more than what it is sorted by. */
 function* select(request: StatusRequest, pending: ReadonlySet<string>): Generator<Row> {
   const { cache, sort, limit } = request;
+  const origins = knownOrigins(cache);
   let count = 0;
   if (sort === undefined) {
     for (const entry of cache.list()) {
-      const row = rowOf(entry, pending);
+      const row = rowOf(entry, pending, origins);
       if (!isWanted(row, request.filter)) continue;
       if (count++ >= limit) return;
       yield row;
     }
     return;
   }
-  for (const path of sorted(request, sort, pending).slice(0, limit)) yield rowOf(entryStatus(path), pending);
+  for (const path of sorted(request, sort, pending).slice(0, limit)) yield rowOf(entryStatus(path), pending, origins);
 }
 
 function sorted({ cache, filter }: StatusRequest, sort: 'size' | 'used' | 'name', pending: ReadonlySet<string>): string[] {
   const found: { path: string; by: number | string }[] = [];
   for (const path of entryDirs(cache.root)) {
     const entry = entryStatus(path);
-    const row = rowOf(entry, pending);
+    const row = rowOf(entry, pending, new Map());
     if (isWanted(row, filter)) found.push({ path, by: sort === 'name' ? `${row.package} ${row.version}` : sort === 'size' ? -row.bytes : -entry.lastUsed });
   }
   return found.sort((a, b) => (a.by < b.by ? -1 : a.by > b.by ? 1 : 0)).map(({ path }) => path);
@@ -142,7 +150,8 @@ function isWanted({ status, ecosystem, package: name, version }: Row, { names, e
   return names.length === 0 || ((ecosystem === 'pip' || ecosystem === 'npm') && isNamed(names, { ecosystem, name, version }));
 }
 
-function rowOf({ status, key, version, path, size, lastUsed }: EntryStatus, pending: ReadonlySet<string>): Row {
+function rowOf({ status, key, version, path, size, lastUsed }: EntryStatus, pending: ReadonlySet<string>, origins: ReadonlyMap<string, string>): Row {
+  const from = key && fromOf(key, origins);
   return {
     status: status === 'cached' && pending.has(basename(path)) ? 'pending' : status,
     ecosystem: key?.ecosystem ?? '?',
@@ -150,8 +159,15 @@ function rowOf({ status, key, version, path, size, lastUsed }: EntryStatus, pend
     version: version ?? '?',
     platform: key?.platform ?? '?',
     origin: key?.origin ?? '?',
+    ...(from !== undefined && { from }),
     path,
     bytes: size,
     lastUsed,
   };
+}
+
+/** What npm's entries come from, their platform says (docs/store-layout.md). */
+function fromOf({ ecosystem, platform, origin }: EntryKey, origins: ReadonlyMap<string, string>): string | undefined {
+  if (ecosystem === 'pip') return origins.get(origin);
+  return origin === 'project' ? undefined : platform === 'any' ? 'registry' : 'install scripts';
 }

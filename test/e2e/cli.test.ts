@@ -52,7 +52,7 @@ it('says what is not stored while the store is down, and stores it later', async
   const [pending] = await worker.rows();
   expect(pending).toMatchObject({ status: 'pending', package: 'some-name', version: '1.0' });
   const table = await worker.cli(['status']);
-  expect(table.stdout).toMatch(/^pending +pip +some-name==1\.0 +[\d.]+ k?B +just now +[0-9a-f]{16} +\/.*$/m);
+  expect(table.stdout).toMatch(/^pending +pip +some-name==1\.0 +[\d.]+ k?B +just now +127\.0\.0\.1:\d+\/simple +\/.*$/m);
   // A flush is somebody's wish: the circuit that the failure opened does not stand in its way for long.
   expect(await worker.cli(['flush'])).toEqual({ code: 0, signal: undefined, stdout: '', stderr: '' });
   expect(await worker.rows()).toMatchObject([{ status: 'cached' }]);
@@ -71,12 +71,14 @@ it('has JSON for programs', async () => {
         version: '1.0',
         platform: expect.stringMatching(/./),
         origin: expect.stringMatching(/^[0-9a-f]{16}$/),
+        from: world.index.url.replace(/\/$/, ''),
         path: expect.stringContaining(worker.cache),
         bytes: expect.any(Number),
         lastUsed: expect.stringMatching(/Z$/),
       },
     ],
     totals: { cached: 1, bytes: expect.any(Number) },
+    ready: { copies: 0, bytes: 0 },
     spooled: { jobs: 0, uploads: 0 },
     fleet: expect.any(Object),
   });

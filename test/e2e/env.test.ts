@@ -54,9 +54,14 @@ it('shows where the packages of a virtual environment come from, and which are c
   expect(stdout).toMatch(/^pip==[\d.]+ +- +-$/m);
 });
 
-it('knows the index of an entry only as long as it is the one in use, and never shows a credential', async () => {
+it('knows the index that an entry came from, whatever is in use now, and never shows a credential', async () => {
   const other = await look([venv.dir], { env: { PIP_INDEX_URL: 'http://user:secret@example.org/simple' } });
-  expect(other.rows.find((row) => row.package === 'birch')!.index).toMatch(/^origin [0-9a-f]{16}$/);
+  expect(other.rows.find((row) => row.package === 'birch')!.index).toBe(lab.world.index.url.replace(/\/$/, ''));
+  // What a store has brought, from an index that this worker does not know.
+  const stranger = lab.world.worker({ PIP_INDEX_URL: 'http://user:secret@example.org/simple' });
+  await stranger.cli(['sync', '--once']);
+  const { rows } = JSON.parse((await stranger.cli(['env', '--json', venv.dir])).stdout) as { rows: Row[] };
+  expect(rows.find((row) => row.package === 'birch')!.index).toMatch(/^origin [0-9a-f]{16}$/);
   expect(JSON.stringify(other)).not.toContain('secret');
 });
 

@@ -2,6 +2,7 @@ import { lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { entryDirs, entryStatus } from '../../cache/listing.ts';
 import type { LocalCache } from '../../cache/local.ts';
+import { knownOrigins } from '../../cache/origins.ts';
 import { listDir } from '../../cache/sweep.ts';
 import type { Env } from '../../config.ts';
 import type { PipEntry, PipMeta } from '../../pip/entry.ts';
@@ -43,6 +44,7 @@ function rowsOf(sitePaths: readonly string[], surroundings: Surroundings, sitePr
   const installed = [...findInstalled(sitePaths).values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const entries = entriesFor(installed, surroundings.cache);
   const configured = configuredIndex(surroundings, sitePrefix);
+  const origins = knownOrigins(surroundings.cache);
   return installed.map((distribution) => {
     const record = recordOf(distribution);
     const candidates = entries.get(keyOf(distribution)) ?? [];
@@ -51,7 +53,7 @@ function rowsOf(sitePaths: readonly string[], surroundings: Surroundings, sitePr
       package: distribution.name,
       version: distribution.version,
       path: join(distribution.location, distribution.info),
-      ...originOf(distribution, entry ?? undefined, configured),
+      ...originOf(distribution, entry, configured, origins),
       entry: entry?.dir,
       changed: record.some((row) => isChanged(distribution.location, row)),
     };
@@ -119,11 +121,11 @@ function isEmptyDirectory(source: string): boolean {
   return source.startsWith('/') && listDir(source).length === 0;
 }
 
-/** An entry keeps of its index no more than a hash; whether that is the index in use here can be seen. */
-function originOf(distribution: InstalledDistribution, entry: PipEntry | undefined, configured: Configured | undefined): Pick<Row, 'index' | 'archive'> {
+/** An entry keeps of its index no more than a hash: that of the index in use here, perhaps, or of one that was used here before. */
+function originOf(distribution: InstalledDistribution, entry: PipEntry | undefined, configured: Configured | undefined, origins: ReadonlyMap<string, string>): Pick<Row, 'index' | 'archive'> {
   if (entry) {
     const { key, archive } = entry.entry;
-    return { index: key.origin === configured?.origin ? configured.index : `origin ${key.origin}`, archive: archive.filename };
+    return { index: key.origin === configured?.origin ? configured.index : (origins.get(key.origin) ?? `origin ${key.origin}`), archive: archive.filename };
   }
   try {
     const { url } = JSON.parse(readFileSync(join(distribution.location, distribution.info, 'direct_url.json'), 'utf8')) as { url?: unknown };

@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs';
 import { entryId } from '../../cache/entry.ts';
+import { noteOrigin } from '../../cache/origins.ts';
 import type { LocalCache, LocalEntry } from '../../cache/local.ts';
 import type { PipMeta } from '../entry.ts';
 import { pipKey } from '../entry.ts';
 import { normalName } from '../recognise/names.ts';
 import { canonicalVersion } from '../version.ts';
-import type { Policy } from '../../policy.ts';
+import { normalUrl, type Policy } from '../../policy.ts';
 import type { CollectDetails } from './job.ts';
 import { readReport, type ReportedInstall } from './report.ts';
 import { snapshot } from './snapshot.ts';
@@ -26,6 +27,7 @@ export function* collect(cache: LocalCache, details: CollectDetails, willCreate:
     const report = readReport(details.report);
     if (!report) return;
     const infos = findInfos(details);
+    if (report.cachable.length > 0) noteOrigin(cache, details.origin, details.sources.filter((source) => /^https?:/.test(source)).map((source) => normalUrl(source) ?? '').join(' '));
     const absent = report.every.find(({ name, version }) => !infos.has(infoKey(name, version)));
     if (absent) {
       yield { outcome: 'skipped', what: `${absent.name}==${absent.version}`, why: 'pip did not finish installing it' };
