@@ -12,15 +12,13 @@ export class BodyReader {
     this.#chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
 
-  /** The next `length` bytes in memory of their own. */
-  async read(length: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+  /** Fills `bytes` with what comes next. */
+  async read(bytes: Buffer): Promise<void> {
     let filled = 0;
-    for await (const chunk of this.#take(length)) {
+    for await (const chunk of this.#take(bytes.length)) {
       bytes.set(chunk, filled);
       filled += chunk.length;
     }
-    return bytes;
   }
 
   /** Writes the next `length` bytes to a new file. */
