@@ -76,7 +76,6 @@ async function command(args: readonly string[]): Promise<number> {
   await parser
     .demandCommand()
     .strict()
-    .completion('completion', 'Print a script that completes commands in a shell')
     .help()
     .version(false)
     .exitProcess(false)

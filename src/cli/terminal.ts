@@ -60,7 +60,7 @@ export class Progress {
   show(text: string): void {
     if (!this.#shown || Date.now() - this.#last < 100) return;
     this.#last = Date.now();
-    process.stderr.write(`\r\u001b[K${text.slice(0, (process.stderr.columns ?? 80) - 1)}`);
+    process.stderr.write(`\r\u001b[K${text.slice(0, (process.stderr.columns > 0 ? process.stderr.columns : 80) - 1)}`);
   }
 
   end(): void {

@@ -10,6 +10,6 @@ beforeAll(async () => {
 
 afterAll(async () => await world.stop());
 
-it('eight installers and a loop of cleans: 500 environments are right', async () => {
+it('eight installers and a loop of cleans: 500 environments are right', { timeout: 2 * 3_600_000 }, async () => {
   await whileCleaning(world, { installers: 8, rounds: 500 });
 });

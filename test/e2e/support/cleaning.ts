@@ -21,6 +21,7 @@ export async function whileCleaning(world: World, { installers, rounds }: { inst
   const expected = packagesIn(first);
   let left = rounds;
   let served = 0;
+  let done = 0;
   const installer = async (): Promise<void> => {
     while (left-- > 0 || served === 0) {
       const venv = await world.venv();
@@ -29,6 +30,7 @@ export async function whileCleaning(world: World, { installers, rounds }: { inst
       expect({ code, ours: stderr.split('\n').filter((line) => line.includes('pkg-cache')) }).toEqual({ code: 0, ours: [] });
       expect(packagesIn(venv)).toEqual(expected);
       if (stdout.includes('(cached)')) served++;
+      if (++done % 50 === 0) console.info(`${done} environments are right, ${served} of them from the cache`);
       remove(venv.dir);
     }
   };

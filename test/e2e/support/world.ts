@@ -83,8 +83,16 @@ export async function startWorld({ store = false } = {}): Promise<World> {
 async function endBackground(root: string): Promise<void> {
   const end = Date.now() + 3_000;
   for (let pids = processesOf(root); pids.length > 0; pids = processesOf(root)) {
-    if (Date.now() > end) for (const pid of pids) process.kill(pid, 'SIGKILL');
+    if (Date.now() > end) pids.forEach(killIfThere);
     await sleep(50);
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
   }
 }
 
