@@ -45,7 +45,6 @@ export interface Hour {
   gets: number;
   puts: number;
   lists: number;
-  bytesOut: number;
 }
 
 /** Chance that is the same each time. Mulberry32. */
@@ -115,8 +114,7 @@ export class Simulation {
   }
 
   async #hour(): Promise<Hour> {
-    const hour: Hour = { local: 0, store: 0, miss: 0, gets: 0, puts: 0, lists: 0, bytesOut: 0 };
-    const before = this.store.bytesOut;
+    const hour: Hour = { local: 0, store: 0, miss: 0, gets: 0, puts: 0, lists: 0 };
     for (let step = 0; step < 6; step++) {
       await this.#replace();
       for (const worker of this.#workers) {
@@ -128,7 +126,7 @@ export class Simulation {
       this.store.time += HOUR / 6;
     }
     const { get = 0, create = 0, list = 0 } = this.store.account();
-    return { ...hour, gets: get, puts: create, lists: list, bytesOut: this.store.bytesOut - before };
+    return { ...hour, gets: get, puts: create, lists: list };
   }
 
   /** Workers that have lived long enough go, and others come, with nothing. */

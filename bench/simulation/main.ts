@@ -25,7 +25,7 @@ const USAGE = `usage: npm run simulate -- [--workers N] [--hours N] [--lockfiles
 /** Simulates the same fleet with each mechanism on and off, and prints a markdown table; returns the exit code. */
 export async function main(args: readonly string[], { root }: { root: string }): Promise<number> {
   const number = (value: string): { type: 'string'; default: string } => ({ type: 'string', default: value });
-  const { values } = parseArgs({ args: [...args], options: { workers: number('40'), hours: number('72'), lockfiles: number('400'), packages: number('300'), write: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({ args: [...args], options: { workers: number('200'), hours: number('72'), lockfiles: number('2000'), packages: number('300'), write: { type: 'boolean', default: false } } });
   const [workers, hours, lockfiles, packages] = [values.workers, values.hours, values.lockfiles, values.packages].map(Number) as [number, number, number, number];
   if ([workers, hours, lockfiles, packages].some((value) => !Number.isSafeInteger(value) || value < 1)) {
     process.stderr.write(USAGE);
@@ -71,8 +71,8 @@ function table(results: readonly (readonly [string, readonly Hour[]])[], { worke
     const perHour = (count: number): string => (count / workers / hours).toFixed(1);
     const cost = (GET_PRICE * sum('gets') + PUT_PRICE * (sum('puts') + sum('lists'))) / 1000;
     const month = (cost / hours) * 24 * 30;
-    return `| ${name} | ${percent('local')} | ${percent('store')} | ${percent('miss')} | ${perHour(sum('gets'))} | ${perHour(sum('puts'))} | ${perHour(sum('lists'))} | ${(sum('bytesOut') / 1e3 / workers / hours).toFixed(0)} kB | $${month.toFixed(2)} |`;
+    return `| ${name} | ${percent('local')} | ${percent('store')} | ${percent('miss')} | ${perHour(sum('gets'))} | ${perHour(sum('puts'))} | ${perHour(sum('lists'))} | $${month.toFixed(2)} |`;
   });
-  const head = '| | local hits | store hits | misses | GET | PUT | LIST | received | requests of the fleet, a month |';
-  return [head, '|---|---|---|---|---|---|---|---|---|', ...rows, ''].join('\n');
+  const head = '| | local hits | store hits | misses | GET | PUT | LIST | requests of the fleet, a month |';
+  return [head, '|---|---|---|---|---|---|---|---|', ...rows, ''].join('\n');
 }

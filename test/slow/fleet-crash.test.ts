@@ -12,6 +12,9 @@ if (reason !== undefined) console.warn(`Nothing is killed: ${reason}`);
 
 const SET = ['ash==2', 'birch==1', 'cedar==1'];
 
+/** Hundreds of commands, most of them under strace; in milliseconds. */
+const LONG = 1_800_000;
+
 /** Points at which each command is killed. */
 const POINTS = 16;
 
@@ -71,7 +74,7 @@ describe.skipIf(reason !== undefined)('killed at any step', () => {
       await other.cli(['sync', '--once']);
       expect.soft({ at, other: await other.cached() }).toEqual({ at, other: SET });
     });
-  });
+  }, LONG);
 
   it('making a snapshot leaves none or a whole one, and the next one can be made', async () => {
     const { store, worker } = await filled(SET, false);
@@ -86,7 +89,7 @@ describe.skipIf(reason !== undefined)('killed at any step', () => {
       await late.cli(['warm']);
       await assertWhole(at, late);
     });
-  });
+  }, LONG);
 
   it('warming up goes on where it was', async () => {
     const { store, worker: builder } = await filled(SET, true);
@@ -97,7 +100,7 @@ describe.skipIf(reason !== undefined)('killed at any step', () => {
       expect.soft({ at, ...(await worker.cli(['warm', '--strict'])) }).toMatchObject({ at, code: 0, stderr: '' });
       await assertWhole(at, worker);
     });
-  });
+  }, LONG);
 });
 
 /** Of a cache that may have nothing in it yet. */

@@ -82,4 +82,4 @@ it('making a snapshot, and warming up with it, takes no more memory than a small
   expect(built.most).toBeGreaterThan(30e6);
   expect(built.most).toBeLessThan(MOST);
   expect(warmed.most).toBeLessThan(MOST);
-});
+}, 1_800_000);
