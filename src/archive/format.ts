@@ -122,13 +122,3 @@ export function modeOf(executable: boolean): number {
 export function padding(size: number): number {
   return (BLOCK - (size % BLOCK)) % BLOCK;
 }
-
-/** Where the bytes of each file are in an archive whose list has `listSize` bytes: beginning and length. */
-export function bodies(listSize: number, files: readonly { path: string; size: number; executable: boolean; mtime?: number }[]): [start: number, length: number][] {
-  let position = listHeader(listSize).length + listSize + padding(listSize);
-  return files.map((file) => {
-    const start = position + fileHeader(file).length;
-    position = start + file.size + padding(file.size);
-    return [start, file.size];
-  });
-}

@@ -12,13 +12,15 @@ export class BodyReader {
     this.#chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
 
-  /** Fills `bytes` with what comes next. */
-  async read(bytes: Buffer): Promise<void> {
+  /** The next `length` bytes in memory of their own. */
+  async read(length: number): Promise<Buffer> {
+    const bytes = Buffer.allocUnsafeSlow(length);
     let filled = 0;
-    for await (const chunk of this.#take(bytes.length)) {
+    for await (const chunk of this.#take(length)) {
       bytes.set(chunk, filled);
       filled += chunk.length;
     }
+    return bytes;
   }
 
   /** Writes the next `length` bytes to a new file. */

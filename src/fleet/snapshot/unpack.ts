@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { bodies } from '../../archive/format.ts';
-import { unpackEntry, type Expected } from '../../archive/unpack.ts';
+import type { ArchiveSource } from '../../archive/source.ts';
+import { unpackEntry } from '../../archive/unpack.ts';
 import { entryId, type EntryKey } from '../../cache/entry.ts';
-import type { LocalCache, Staging } from '../../cache/local.ts';
+import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
-import { BufferPool } from '../buffers.ts';
-import { Hasher } from '../hasher.ts';
+import { MemoryBudget } from '../memory.ts';
 import type { Makers } from '../makers.ts';
 import type { Pace } from '../pace.ts';
 import type { Member, SnapshotIndex } from './format.ts';
@@ -51,7 +50,7 @@ export interface Unpacked {
 const AT_ONCE = 8;
 
 /** What is larger goes through a file; bytes, and bytes of all that is held at once. */
-const IN_MEMORY = 48 << 20;
+const IN_MEMORY = 16 << 20;
 const MEMORY = 96 << 20;
 
 /** Archives of registries are made into entries in memory; larger ones (bytes) are left out. */
@@ -77,8 +76,7 @@ class Unpacking {
   readonly #queue: Stretch[];
   readonly #total: { entries: number; bytes: number };
   readonly #present: number;
-  readonly #buffers = new BufferPool(MEMORY);
-  readonly #hasher = new Hasher();
+  readonly #memory = new MemoryBudget(MEMORY);
   #made = 0;
   #done = 0;
   #bytes = 0;
@@ -95,7 +93,6 @@ class Unpacking {
 
   async run(): Promise<Unpacked> {
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.#work()));
-    this.#hasher.close();
     if (this.#failure !== undefined) throw this.#failure;
     return { present: this.#present, made: this.#made, failed: this.#total.entries - this.#made, full: this.#full };
   }
@@ -168,9 +165,9 @@ class Unpacking {
     const isOriginal = member.entry.archive.sha512 !== undefined;
     if (isOriginal && member.size > MAX_ORIGINAL) return await reader.skip(member.size);
     if (!isOriginal && member.size > IN_MEMORY) return await this.#unpackFile(member, reader);
-    await this.#buffers.use(member.size, async (bytes) => {
-      await reader.read(bytes);
-      await this.#tolerant(member, async () => (isOriginal ? this.#remake(member, bytes) : await this.#unpack(member, bytes)));
+    await this.#memory.run(member.size, async () => {
+      const bytes = await reader.read(member.size);
+      this.#tolerant(member, () => (isOriginal ? this.#remake(member, bytes) : this.#unpack(member, { bytes })));
     });
   }
 
@@ -181,27 +178,16 @@ class Unpacking {
     const path = cache.path('staging', `${entryId(member.entry.key)}.${randomBytes(6).toString('hex')}.tar`);
     try {
       await reader.save(member.size, path);
-      await this.#tolerant(member, async () => this.#unpackFrom(member, (staging, expected) => void unpackEntry({ path }, staging.dir, expected)));
+      this.#tolerant(member, () => this.#unpack(member, { path }));
     } finally {
       rmSync(path, { force: true });
     }
   }
 
-  /** Its files are hashed on another thread, while this one goes on with the next entry. */
-  async #unpack(member: Member, bytes: Buffer): Promise<void> {
-    await this.#unpackFrom(member, async (staging, expected) => {
-      const files = unpackEntry({ bytes }, staging.dir, expected, { trusted: true });
-      const { size } = statSync(join(staging.dir, 'files.json'));
-      const hashes = await this.#hasher.sha256Of(bytes, bodies(size, files));
-      const wrong = files.find(({ sha256 }, index) => hashes[index] !== sha256);
-      if (wrong) throw new PkgCacheError('ARCHIVE_INVALID', `the bytes of ${wrong.path} have another hash than the list says`);
-    });
-  }
-
-  async #unpackFrom({ entry }: Member, unpack: (staging: Staging, expected: Expected) => void | Promise<void>): Promise<void> {
+  #unpack({ entry }: Member, source: ArchiveSource): void {
     const staging = this.#request.cache.stage(entry.key);
     try {
-      await unpack(staging, { filesHash: entry.files, size: entry.size, count: entry.count });
+      unpackEntry(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count });
       staging.publishEntry(entry, readFileSync(join(staging.dir, 'files.json'), 'utf8'));
     } finally {
       staging.discard();
@@ -215,9 +201,9 @@ class Unpacking {
   }
 
   /** What is wrong with an entry is told, and no more; a disk that is full concerns all. */
-  async #tolerant({ entry }: Member, work: () => Promise<void>): Promise<void> {
+  #tolerant({ entry }: Member, work: () => void): void {
     try {
-      await work();
+      work();
     } catch (error) {
       if (isFull(error)) this.#full = true;
       else this.#request.report(error instanceof PkgCacheError ? error : new PkgCacheError('ARCHIVE_INVALID', `${entry.key.name} cannot be unpacked`, { cause: error }));
