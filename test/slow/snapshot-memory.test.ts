@@ -25,10 +25,11 @@ beforeAll(async () => {
 afterAll(async () => await world.stop());
 
 /** Entries of all sizes, one of them a fifth of it all, of bytes that no compression makes smaller. */
-function fill(cache: LocalCache): number {
+async function fill(cache: LocalCache): Promise<number> {
   const sizes = [SIZE / 5, ...Array.from({ length: 40 }, () => SIZE / 100), ...Array.from({ length: 400 }, () => SIZE / 1000)].map(Math.floor);
   const block = randomBytes(1 << 20);
   for (const [n, size] of sizes.entries()) {
+    await sleep(1); // vitest wants to hear from us
     const staging = cache.stage(keyOf(n));
     mkdirSync(staging.tree, { recursive: true });
     const hash = createHash('sha256');
@@ -72,8 +73,8 @@ function peakOf(pid: number): number {
 }
 
 it('making a snapshot, and warming up with it, takes no more memory than a small one', async () => {
-  const builder = world.worker();
-  const count = fill(new LocalCache(builder.cache));
+  const builder = world.worker({ PKG_CACHE_SNAPSHOT_SIZE: '20G' });
+  const count = await fill(new LocalCache(builder.cache));
   const built = await watched(builder, ['snapshot', '--now']);
   remove(builder.cache);
   const warmed = await watched(world.worker({ PKG_CACHE_MAX_USED: '100' }), ['warm', '--strict']);
