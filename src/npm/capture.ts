@@ -4,7 +4,7 @@ import { listDir } from '../cache/sweep.ts';
 import { binsOf, isBin } from './bins.ts';
 import type { TreeMeta } from './entry.ts';
 import type { Report } from './inside/plan.ts';
-import { hasCredentials, isInstalled, parseLock, type Lock } from './lockfile.ts';
+import { comesInBundle, hasCredentials, isInstalled, parseLock, type Lock } from './lockfile.ts';
 import type { Project } from './project.ts';
 
 /** What npm made of a project, as it says itself in its hidden lockfile, and the links that it made. */
@@ -28,7 +28,7 @@ export function captureTree({ directory, lock }: Project, { ignoreScripts }: { r
   const links: [string, string][] = [];
   for (const [location, entry] of hidden.packages) {
     if (JSON.stringify(entry) !== JSON.stringify(lock.packages.get(location))) return undefined;
-    if (!isInstalled(location) || entry.inBundle === true) continue;
+    if (!isInstalled(location) || comesInBundle(location, hidden.packages)) continue;
     if (entry.hasInstallScript === true && !ignoreScripts && !report) return undefined;
     if (entry.link === true) links.push([location, readlinkSync(join(directory, location))]);
     else if (entry.integrity !== undefined && isFromRegistry(entry.resolved)) packages.push([location, entry.integrity]);

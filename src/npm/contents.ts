@@ -7,6 +7,8 @@ export interface PackageFile {
   /** Relative to the package's directory. */
   readonly path: string;
   readonly executable: boolean;
+  /** Who may execute it, where that is neither everybody nor nobody: bits of its mode. */
+  readonly executableBy?: number;
   /** Where its bytes are in the tar. */
   readonly start: number;
   readonly size: number;
@@ -29,9 +31,9 @@ export function packageFiles(members: readonly Member[]): PackageFile[] {
     const target = renamed(member.path, path, ignores);
     if (target === undefined) continue;
     assertSafePath(target);
-    const executable = isExecutable(member);
     // A later file is written into the one that is there, which keeps the mode that it was created with.
-    files.set(target, { path: target, executable: files.get(target)?.executable ?? executable, start: member.start, size: member.size });
+    const { executable, executableBy } = files.get(target) ?? modeOf(member);
+    files.set(target, { path: target, executable, ...(executableBy !== undefined && { executableBy }), start: member.start, size: member.size });
   }
   if (files.size === 0) throw invalid('the tarball has no files');
   const sorted = [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -67,12 +69,9 @@ function renamed(full: string, path: string, ignores: Set<string>): string | und
   return ignores.has(full.replace(/\.gitignore$/, '.npmignore')) ? undefined : path.replace(/\.gitignore$/, '.npmignore');
 }
 
-/**
- * pacote makes it `mode | 0666` and leaves the rest to the umask. So all that matters of a mode is who may execute the
- * file: nobody or everybody. An entry cannot say anything else.
- */
-function isExecutable({ mode, path }: Member): boolean {
+/** pacote makes it `mode | 0666` and leaves the rest to the umask. So all that matters of a mode is who may execute the file. */
+function modeOf({ mode, path }: Member): Pick<PackageFile, 'executable' | 'executableBy'> {
   const bits = mode & 0o7111;
-  if (bits !== 0 && bits !== 0o111) throw invalid(`${JSON.stringify(path.slice(0, 200))} has the mode ${(mode & 0o7777).toString(8)}`);
-  return bits !== 0;
+  if (bits > 0o111) throw invalid(`${JSON.stringify(path.slice(0, 200))} has the mode ${(mode & 0o7777).toString(8)}`);
+  return { executable: (bits & 0o100) !== 0, ...(bits !== 0 && bits !== 0o111 && { executableBy: bits }) };
 }

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyTree, type LinkMode, type Modes } from '../cache/copy.ts';
 import { describe, isDamage, type LocalCache, type LocalEntry } from '../cache/local.ts';
@@ -10,12 +10,18 @@ import type { PackageMeta } from './entry.ts';
 export interface CopyContext {
   readonly cache: LocalCache;
   readonly linkMode: LinkMode;
-  readonly modes: Modes;
+  readonly modes: PackageModes;
+}
+
+export interface PackageModes extends Modes {
+  /** Of a file that only some may execute, by the bits that say who. */
+  readonly some: (bits: number) => number;
 }
 
 /** Modes under a umask as pacote and bin-links compute them (`#entryMode` in pacote's fetcher.js, bin-links' fix-bin.js). */
-export function modesOf(umask: number): Modes {
-  return { file: (0o666 & ~umask) | 0o600, executable: (0o777 & ~umask) | 0o600, directory: 0o777 & ~umask };
+export function modesOf(umask: number): PackageModes {
+  const some = (bits: number): number => ((0o666 | bits) & ~umask) | 0o600;
+  return { file: some(0), executable: some(0o111), directory: 0o777 & ~umask, some };
 }
 
 /**
@@ -36,6 +42,7 @@ export function copyPackage({ cache, linkMode, modes }: CopyContext, entry: Loca
     cache.quarantine(entry);
     throw new PkgCacheError('ENTRY_INVALID', `${describe(entry.entry)} is damaged in the cache`, { cause: error });
   }
+  if ('modes' in meta) for (const [path, bits] of meta.modes ?? []) ownMode(join(to, path), modes.some(bits));
   if ('links' in meta) {
     for (const path of meta.directories) makeDirectories(to, path, modes.directory);
     for (const [path, target] of meta.links) {
@@ -44,6 +51,16 @@ export function copyPackage({ cache, linkMode, modes }: CopyContext, entry: Loca
     }
   }
   chmodSync(to, modes.directory);
+}
+
+/** A file that is linked to the cache becomes one of its own. */
+function ownMode(path: string, mode: number): void {
+  if (lstatSync(path).nlink > 1) {
+    const bytes = readFileSync(path);
+    rmSync(path);
+    writeFileSync(path, bytes, { flag: 'wx' });
+  }
+  chmodSync(path, mode);
 }
 
 function makeDirectories(root: string, path: string, mode: number): void {

@@ -8,6 +8,8 @@ export interface PackageMeta {
   readonly integrity: string;
   /** Files whose first line begins with `#!` and ends with CR LF: as a bin, npm would change them. */
   readonly crlf: readonly string[];
+  /** Files that neither everybody nor nobody may execute, and the bits of their modes that say who. */
+  readonly modes?: readonly (readonly [path: string, bits: number])[];
 }
 
 /**

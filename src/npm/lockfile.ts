@@ -73,6 +73,15 @@ export function hasCredentials(text: string): boolean {
 
 const USER = /\/\/[^/@\s"]+@/g;
 
+/**
+ * Whether a package comes in the tarball of another one. What the project itself bundles when it is published is marked in the same way, and
+ * comes out of a tarball of its own all the same: its outermost package is marked, too (arborist's node.js, `getBundler`).
+ */
+export function comesInBundle(location: string, packages: Lock['packages']): boolean {
+  const outermost = /^(?:.*?\/)??node_modules\/(?:@[^/]+\/)?[^/]+/.exec(location)?.[0] ?? location;
+  return packages.get(location)?.inBundle === true && packages.get(outermost)?.inBundle !== true;
+}
+
 /** The name under which a package is installed: the last part of its location, with its scope. */
 export function nameAt(location: string): string {
   return location.slice(location.lastIndexOf('node_modules/') + 'node_modules/'.length);

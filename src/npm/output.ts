@@ -1,5 +1,5 @@
 import { format } from 'node:util';
-import { nameAt, isInstalled, type Lock } from './lockfile.ts';
+import { comesInBundle, nameAt, isInstalled, type Lock } from './lockfile.ts';
 import type { TreeMeta } from './entry.ts';
 import type { NpmRequest } from './recognise/request.ts';
 import { plainText } from './recognise/warnings.ts';
@@ -36,7 +36,8 @@ export function announce(request: NpmRequest, { lock, hidden, meta }: Installed,
       if (typeof deprecated === 'string') context.printError(plainText({ level: 'warn', title: 'deprecated', text: `${name ?? nameAt(location)}@${version ?? ''}: ${deprecated}` }));
     }
   }
-  const added = [...hidden.packages.keys()].filter(isInstalled).length;
+  // What came in a bundle was not in the tree that npm set out to make.
+  const added = [...hidden.packages.keys()].filter((location) => isInstalled(location) && !comesInBundle(location, hidden.packages)).length;
   const what = added === 0 ? 'up to date' : `added ${added} package${added === 1 ? '' : 's'}`;
   context.print(`\n${what} in ${duration(elapsed)}\n`);
   announceSources(request, sources, context);

@@ -17,9 +17,9 @@ export function makePackage(cache: LocalCache, key: EntryKey, integrity: string,
   const staging = cache.stage(key);
   try {
     mkdirSync(staging.dir, { recursive: true });
-    const { files, crlf } = unpackTarball(tarball, staging.tree);
+    const { files, crlf, modes } = unpackTarball(tarball, staging.tree);
     writeFileSync(archiveIn(staging.dir), tarball, { mode: 0o644 });
-    const meta: PackageMeta = { integrity, crlf };
+    const meta: PackageMeta = { integrity, crlf, ...(modes.length > 0 && { modes }) };
     return staging.publish(key, { version: key.version, archive: { filename: `${key.name}-${key.version}.tgz`, sha256: sha256(tarball), sha512 }, meta }, files);
   } finally {
     staging.discard();

@@ -4,7 +4,7 @@ import type { LocalCache } from '../cache/local.ts';
 import type { InstallContext, Original, Remote } from '../context.ts';
 import { packageKey, type PackageEntry, type PackageMeta, type TreeEntry } from './entry.ts';
 import { sha512Of } from './integrity.ts';
-import { isInstalled, nameAt, type Lock, type LockPackage } from './lockfile.ts';
+import { comesInBundle, isInstalled, nameAt, type Lock, type LockPackage } from './lockfile.ts';
 import { makePackage } from './package.ts';
 import type { Policy } from '../policy.ts';
 import type { Registries } from './recognise/registry.ts';
@@ -42,8 +42,8 @@ export function whyNotCachable({ packages }: Lock, request: NpmRequest, policy: 
 export function wantedPackages({ packages }: Lock, request: NpmRequest, policy?: Policy): Wanted[] {
   const wanted = new Map<string, Wanted>();
   for (const [location, entry] of packages) {
-    const { name = nameAt(location), version, integrity, link, inBundle } = entry;
-    if (!isInstalled(location) || version === undefined || integrity === undefined || link === true || inBundle === true) continue;
+    const { name = nameAt(location), version, integrity, link } = entry;
+    if (!isInstalled(location) || version === undefined || integrity === undefined || link === true || comesInBundle(location, packages)) continue;
     if (entry.optional === true && !fitsMachine(entry, request)) continue;
     if (entry.dev === true && request.omit.has('dev')) continue;
     const source = sourceOf(name, entry, request);

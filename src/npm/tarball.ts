@@ -13,6 +13,8 @@ export interface Unpacked {
   readonly files: EntryFile[];
   /** Paths of those whose first line begins with `#!` and ends with CR LF. */
   readonly crlf: string[];
+  /** Of those that neither everybody nor nobody may execute: the bits of their modes that say who. */
+  readonly modes: [path: string, bits: number][];
 }
 
 /**
@@ -29,7 +31,8 @@ export function unpackTarball(tgz: Uint8Array, destDir: string): Unpacked {
   try {
     const tree = TreeWriter.create(destDir);
     const files = removingOnFailure(destDir, () => members.map((file) => writeFile(tree, tar, file)));
-    return { files, crlf: members.filter((file) => hasCrlf(tar, file)).map(({ path }) => path) };
+    const modes = members.flatMap(({ path, executableBy }): [string, number][] => (executableBy === undefined ? [] : [[path, executableBy]]));
+    return { files, crlf: members.filter((file) => hasCrlf(tar, file)).map(({ path }) => path), modes };
   } catch (error) {
     throw asUnpackError(error, destDir);
   }

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { binsOf, isBin } from './bins.ts';
 import type { TreeMeta } from './entry.ts';
 import { isPairs, isTexts } from './forms.ts';
-import { isInstalled, type Lock, type LockPackage } from './lockfile.ts';
+import { comesInBundle, isInstalled, type Lock, type LockPackage } from './lockfile.ts';
 import type { NpmRequest } from './recognise/request.ts';
 
 /**
@@ -14,11 +14,12 @@ export function whyNotTrusted(tree: TreeMeta, hidden: Lock, lock: Lock, request:
   for (const [location, entry] of hidden.packages) {
     if (JSON.stringify(entry) !== JSON.stringify(lock.packages.get(location))) return `${location} is another one than in the lockfile`;
   }
-  const absent = [...lock.packages].find(([location, entry]) => location !== '' && !hidden.packages.has(location) && !isOmissible(entry, request));
+  const absent = [...lock.packages].find(([location, entry]) => location !== '' && !hidden.packages.has(location) && !comesInBundle(location, lock.packages) && !isOmissible(entry, request));
   if (absent) return `${absent[0]} is missing`;
   const placed = new Map<string, string>(tree.packages);
   for (const [location, entry] of hidden.packages) {
-    if (placed.get(location) !== integrityOf(location, entry)) return `${location} has another integrity`;
+    const own = comesInBundle(location, hidden.packages) ? undefined : integrityOf(location, entry);
+    if (placed.get(location) !== own) return `${location} has another integrity`;
   }
   const stray = tree.packages.find(([location]) => !isInstalled(location) || !hidden.packages.has(location));
   const link = tree.links.find(([location, target]) => target !== targetOf(location, hidden.packages.get(location)));
@@ -37,11 +38,11 @@ function targetOf(location: string, entry: LockPackage | undefined): string | un
   return entry?.link === true && entry.resolved !== undefined ? posix.relative(posix.dirname(location), entry.resolved) : undefined;
 }
 
-/** Of what comes out of a tarball of its own. */
-function integrityOf(location: string, { link, inBundle, integrity }: LockPackage): string | undefined {
-  return !isInstalled(location) || link === true || inBundle === true ? undefined : integrity;
+/** Of what comes out of a tarball. */
+function integrityOf(location: string, { link, integrity }: LockPackage): string | undefined {
+  return !isInstalled(location) || link === true ? undefined : integrity;
 }
 
-function isOmissible({ dev, optional, devOptional, peer, inBundle, extraneous }: LockPackage, { omit }: NpmRequest): boolean {
-  return optional === true || devOptional === true || inBundle === true || extraneous === true || (dev === true && omit.has('dev')) || (peer === true && omit.has('peer'));
+function isOmissible({ dev, optional, devOptional, peer, extraneous }: LockPackage, { omit }: NpmRequest): boolean {
+  return optional === true || devOptional === true || extraneous === true || (dev === true && omit.has('dev')) || (peer === true && omit.has('peer'));
 }

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { modesOf } from '../../src/npm/copy-package.ts';
 import { unpackTarball } from '../../src/npm/tarball.ts';
 import type { EntryFile } from '../../src/cache/entry.ts';
 import { systemCode } from '../../src/errors.ts';
@@ -60,7 +61,8 @@ function job(dir: string, bytes: Uint8Array, index: number): { tgz: string; dest
 
 function byUs(bytes: Uint8Array, dest: string): Omit<Comparison, 'theirs'> {
   try {
-    const { files: list } = unpackTarball(bytes, dest);
+    const { files: list, modes } = unpackTarball(bytes, dest);
+    for (const [path, bits] of modes) chmodSync(join(dest, path), modesOf(0o022).some(bits));
     return { ours: listingOf(dest), list };
   } catch (error) {
     if (systemCode(error) !== 'ARCHIVE_INVALID') throw error;

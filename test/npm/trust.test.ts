@@ -50,4 +50,16 @@ describe('a tree that somebody has made', () => {
   it.each(['packages', 'links', 'bins', 'built', 'unsupported', 'unreviewed'])('is not with odd %s', (part) => {
     for (const odd of [undefined, null, 'text', [null], [['one']], [[1, 2]], [{}]]) expect(judge({ [part]: odd })).toBe('it is no tree');
   });
+
+  it('needs what the project bundles, but not what comes in the tarball of another package', () => {
+    const bundled = { ...PACKAGES, 'node_modules/@s/b': { ...PACKAGES['node_modules/@s/b'], inBundle: true }, 'node_modules/@s/b/node_modules/d': { version: '1.0.0', integrity: 'sha512-d', inBundle: true }, 'node_modules/a/node_modules/c': { ...PACKAGES['node_modules/a/node_modules/c'], inBundle: true } };
+    const lock = parseLock(JSON.stringify({ lockfileVersion: 3, packages: bundled }));
+    const request = requestOf('ci', world(directory({ 'package.json': '{}' })));
+    const own: TreeMeta['packages'] = [['node_modules/@s/b', 'sha512-b'], ['node_modules/a', 'sha512-a'], ['node_modules/@s/b/node_modules/d', 'sha512-d']];
+    expect(whyNotTrusted({ ...TREE, packages: own }, lock, lock, request)).toBeUndefined();
+    for (const packages of [own.slice(1), own.slice(0, 2), TREE.packages]) expect(whyNotTrusted({ ...TREE, packages }, lock, lock, request)).toBeTypeOf('string');
+    // Not installed either, as a forger might have it.
+    const without = parseLock(JSON.stringify({ lockfileVersion: 3, packages: { ...bundled, 'node_modules/@s/b': undefined, 'node_modules/@s/b/node_modules/d': undefined } }));
+    expect(whyNotTrusted({ ...TREE, packages: own.slice(1, 2), bins: [] }, without, lock, request)).toBe('node_modules/@s/b is missing');
+  });
 });

@@ -10,6 +10,8 @@ export interface PackageSpec {
   readonly version: string;
   readonly files?: Readonly<Record<string, string>>;
   readonly executable?: readonly string[];
+  /** Modes of files, of those that are neither 644 nor 755. */
+  readonly modes?: Readonly<Record<string, number>>;
   readonly manifest?: Readonly<Record<string, unknown>>;
 }
 
@@ -74,7 +76,7 @@ export function makeTarball(spec: PackageSpec): Buffer {
   const files = { 'package.json': JSON.stringify(manifestOf(spec)), 'index.js': `module.exports = ${JSON.stringify(spec.version)};\n`, ...spec.files };
   const members = Object.entries(files).flatMap(([path, text]) => {
     const bytes = Buffer.from(text);
-    const header = new Header({ path: `package/${path}`, mode: spec.executable?.includes(path) === true ? 0o755 : 0o644, size: bytes.length, mtime: new Date(499162500000), type: 'File' });
+    const header = new Header({ path: `package/${path}`, mode: spec.modes?.[path] ?? (spec.executable?.includes(path) === true ? 0o755 : 0o644), size: bytes.length, mtime: new Date(499162500000), type: 'File' });
     const block = Buffer.alloc(512);
     header.encode(block);
     return [block, bytes, Buffer.alloc((512 - (bytes.length % 512)) % 512)];

@@ -3,7 +3,7 @@ import type { LocalCache, LocalEntry } from '../../cache/local.ts';
 import type { Env } from '../../config.ts';
 import type { InstallContext, Remote } from '../../context.ts';
 import { abiOf } from '../facts.ts';
-import { isInstalled, type Lock } from '../lockfile.ts';
+import { comesInBundle, isInstalled, type Lock } from '../lockfile.ts';
 import type { NpmRequest } from '../recognise/request.ts';
 import { builtKey, type BuiltMeta } from './key.ts';
 
@@ -12,7 +12,7 @@ export type BuiltEntry = LocalEntry<BuiltMeta>;
 
 /** The packages of a lockfile that have install scripts, if those are to be run: by location. */
 export function withScripts({ packages }: Lock, { ignoreScripts }: NpmRequest): string[] {
-  return ignoreScripts ? [] : [...packages].flatMap(([location, { hasInstallScript, link, inBundle }]) => (isInstalled(location) && hasInstallScript === true && link !== true && inBundle !== true ? [location] : []));
+  return ignoreScripts ? [] : [...packages].flatMap(([location, { hasInstallScript, link }]) => (isInstalled(location) && hasInstallScript === true && link !== true && !comesInBundle(location, packages) ? [location] : []));
 }
 
 /** The keys of built packages by location. */
