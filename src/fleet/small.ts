@@ -11,13 +11,18 @@ export async function readSmall(store: Store, key: string, limit: number): Promi
   throw new PkgCacheError('ARCHIVE_INVALID', `${key} is too large for what it should be`);
 }
 
-/** All that begins with a prefix. Throws STORE_*. */
-export async function listAll(store: Store, prefix: string): Promise<Listed[]> {
-  const found: Listed[] = [];
+/** All that begins with a prefix, in the order of keys; a page of the listing is in memory at a time. Throws STORE_*. */
+export async function* objects(store: Store, prefix: string): AsyncGenerator<Listed> {
   for (let after: string | undefined, more = true; more; more = after !== undefined) {
     const page = await store.list(prefix, { after });
-    for (const object of page.objects) found.push(object);
+    yield* page.objects;
     after = page.next;
   }
+}
+
+/** All that begins with a prefix, at once. Throws STORE_*. */
+export async function listAll(store: Store, prefix: string): Promise<Listed[]> {
+  const found: Listed[] = [];
+  for await (const object of objects(store, prefix)) found.push(object);
   return found;
 }

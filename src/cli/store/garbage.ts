@@ -1,8 +1,9 @@
 import { LAYOUT } from '../../cache/entry.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { archiveKey } from '../../fleet/objects.ts';
+import { objects } from '../../fleet/small.ts';
 import type { Store } from '../../store/store.ts';
-import { inventory, objects, readPointers, type Item } from './inventory.ts';
+import { inventory, readPointers, type Item } from './inventory.ts';
 
 const DAY = 86_400_000;
 

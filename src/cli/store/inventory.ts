@@ -4,7 +4,7 @@ import { PkgCacheError } from '../../errors.ts';
 import { readRecords } from '../../fleet/journal.ts';
 import { MAX_POINTER, archiveKey, decodePointer, type Pointer } from '../../fleet/objects.ts';
 import { inParallel } from '../../fleet/parallel.ts';
-import { listAll, readSmall } from '../../fleet/small.ts';
+import { listAll, objects, readSmall } from '../../fleet/small.ts';
 import { entryKeyOf } from '../../fleet/tend/reconcile.ts';
 import type { Rule } from '../../policy.ts';
 import type { Listed, Store } from '../../store/store.ts';
@@ -50,15 +50,6 @@ async function* allItems(store: Store, cache: LocalCache, ecosystem: string | un
     const sha512 = object.key.split('/').at(-1) ?? '';
     const { name, version = '?', origin = sha512.slice(0, 32) } = names.get(sha512) ?? {};
     yield { ecosystem: 'npm', name, version, platform: 'any', origin, object, isOriginal: true };
-  }
-}
-
-/** The objects below a prefix, in the order of keys, a page of the listing at a time. Throws STORE_*. */
-export async function* objects(store: Store, prefix: string): AsyncGenerator<Listed> {
-  for (let after: string | undefined, more = true; more; more = after !== undefined) {
-    const page = await store.list(prefix, { after });
-    yield* page.objects;
-    after = page.next;
   }
 }
 

@@ -1,7 +1,8 @@
 import { LAYOUT } from '../../cache/entry.ts';
 import type { LocalCache } from '../../cache/local.ts';
+import { objects } from '../../fleet/small.ts';
 import type { Store } from '../../store/store.ts';
-import { inventory, objects, readPointers, type Item, type Wanted } from './inventory.ts';
+import { inventory, readPointers, type Item, type Wanted } from './inventory.ts';
 
 /** A row of `du`. */
 export interface Usage {
