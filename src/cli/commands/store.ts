@@ -6,7 +6,6 @@ import type { Fleet } from '../../fleet/fleet.ts';
 import type { Command } from '../command.ts';
 import { confirm } from '../confirm.ts';
 import { namesIn, parseNames } from '../select.ts';
-import { withoutRemoving } from '../store/dry.ts';
 import { findGarbage } from '../store/garbage.ts';
 import { inventory, nameOf, readPointers, type Item, type Wanted } from '../store/inventory.ts';
 import { planRemoval, removeItems } from '../store/remove.ts';
@@ -171,16 +170,16 @@ async function gc(fleet: Fleet, { wanted, unused, yes, dryRun, printer }: Reques
   const what = `${garbage.length} ${garbage.length === 1 ? 'object' : 'objects'}, ${formatBytes(garbage.reduce((sum, { size }) => sum + size, 0))}`;
   const more = unused === undefined ? '' : `, and what nobody has used for ${unused} days`;
   if (!dryRun && !yes && !(await confirm(`Remove ${what}${more}, from ${fleet.store.label}?`))) return notRemoved(printer);
-  const store = dryRun ? withoutRemoving(fleet.store) : fleet.store;
+  const { store } = fleet;
   const remove = async (key: string): Promise<boolean> => {
-    await store.remove(key);
+    if (!dryRun) await store.remove(key);
     return true;
   };
   for (const { key } of garbage) await remove(key);
   const now = await store.now();
-  const entries = unused === undefined ? 0 : await removeUnused({ ...fleet, store, settings: { ...fleet.settings, storeWindow: unused * DAY } }, now, remove);
-  const replaced = await removeSuperseded({ ...fleet, store }, now, remove);
-  const uploads = await store.tidy();
+  const entries = unused === undefined ? 0 : await removeUnused({ ...fleet, settings: { ...fleet.settings, storeWindow: unused * DAY } }, now, remove);
+  const replaced = await removeSuperseded(fleet, now, remove);
+  const uploads = dryRun ? 0 : await store.tidy();
   printer.line(`${dryRun ? 'would remove' : 'removed'} ${what}${unused === undefined ? '' : `; ${entries} unused entries`}; ${replaced} old objects of snapshots and claims${dryRun ? '' : `; ${uploads} abandoned uploads`}`);
   return 0;
 }
