@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { copyInto } from '../support/copy.ts';
 import { anyPython } from '../support/pythons.ts';
 import { mustRun } from '../support/run.ts';
 import { makeVenv, type Venv } from '../support/venv.ts';
@@ -34,11 +35,12 @@ beforeAll(async () => {
   }
 });
 
-beforeEach(() => {
+beforeEach(async () => {
   first = made[0]!.dir;
   second = join(root, 'second');
   rmSync(second, { recursive: true, force: true });
-  cpSync(made[1]!.dir, second, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+  mkdirSync(second);
+  await copyInto(made[1]!.dir, second);
   site = join(second, `lib/python${python.minor}/site-packages`);
 });
 

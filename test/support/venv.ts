@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { copyInto } from './copy.ts';
 import { once } from './once.ts';
 import type { Python } from './pythons.ts';
 import { mustRun } from './run.ts';
@@ -29,7 +30,7 @@ export async function makeVenv(python: Python, dir: string, options: VenvOptions
   const system = options.systemSite === true ? ['--system-site-packages'] : [];
   await mustRun(python.path, ['-m', 'venv', '--without-pip', ...system, dir], { env: environment() });
   const venv = layout(python, dir);
-  copyPackages(layout(python, template), venv);
+  await copyPackages(layout(python, template), venv);
   return venv;
 }
 
@@ -51,8 +52,8 @@ function environment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(PYTHON|VIRTUAL_ENV)|^PIP_(TARGET|PREFIX|USER|FIND_LINKS)$/.test(name)));
 }
 
-function copyPackages(from: Venv, to: Venv): void {
-  cpSync(from.sitePackages, to.sitePackages, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+async function copyPackages(from: Venv, to: Venv): Promise<void> {
+  await copyInto(from.sitePackages, to.sitePackages);
   const present = new Set(readdirSync(to.bin));
   for (const name of readdirSync(from.bin).filter((file) => !present.has(file))) {
     const script = readFileSync(join(from.bin, name), 'utf8').replaceAll(`${from.bin}/`, `${to.bin}/`);
