@@ -1,8 +1,5 @@
 import type { Spool } from './fleet/spool.ts';
 
-/** Only the process that stays until the real tool has ended can wait for what comes after it. */
-export class NeedsCharge extends Error {}
-
 /** What comes after an install, where its caching is synchronous. */
 export class Aftermath {
   readonly #notes: (() => void)[] = [];

@@ -93,3 +93,6 @@ export type Decision =
   | { readonly kind: 'continue' };
 
 export const EXEC: Decision = { kind: 'exec' };
+
+/** What follows is for the process that the caller waits for, and that stays until the real tool has ended: the decision is `continue`. */
+export class NeedsCharge extends Error {}

@@ -1,15 +1,15 @@
 import { closeSync, fstatSync, mkdirSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Aftermath, NeedsCharge } from './aftermath.ts';
+import { Aftermath } from './aftermath.ts';
 import type { Lease } from './cache/lease.ts';
 import { assertTrustworthy, LocalCache, type CacheRules } from './cache/local.ts';
 import { configFiles, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
 import { PkgCacheError } from './errors.ts';
 import { mayBeDue, startBackground } from './fleet/start.ts';
-import { Spool, watch, type Job } from './fleet/spool.ts';
+import { Spool, watch, type Job, type Watched } from './fleet/spool.ts';
 import { mirror, runTool } from './passthrough.ts';
-import { EXEC, type Decision, type InstallContext, type Remote, type Role } from './context.ts';
+import { EXEC, NeedsCharge, type Decision, type InstallContext, type Remote, type Role } from './context.ts';
 import { install } from './pip/install.ts';
 import { Policy } from './policy.ts';
 import { noteInstall } from './stats/record.ts';
@@ -152,6 +152,8 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
   const waits = settings.synchronous && role === 'aside';
   const spool = new Spool(cache);
   const owner = { uid: process.getuid?.() ?? 0, gid: process.getegid?.() ?? 0, umask };
+  // The shim becomes the real tool; in charge, we end after it.
+  const toolsEnd = (): Watched => watch(role === 'in charge' ? process.pid : process.ppid);
   let starting = -Infinity;
   const leave = (job: Job): boolean => {
     try {
@@ -194,10 +196,9 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
       if (waits) throw new NeedsCharge();
       return spool.newReport();
     },
-    // The shim becomes the real tool; in charge, we end after it.
-    collectAfterwards: (details, elapsed) => leave({ kind: 'collect', ecosystem, after: watch(role === 'in charge' ? process.pid : process.ppid), details, ...(elapsed !== undefined && { elapsed }) }),
+    collectAfterwards: (details, elapsed) => leave({ kind: 'collect', ecosystem, after: toolsEnd(), details, ...(elapsed !== undefined && { elapsed }) }),
     announce: (set) => {
-      if (settings.store !== undefined && !settings.readOnly && !settings.offline && settings.waitLimit > 0) leave({ kind: 'flight', set, after: watch(role === 'in charge' ? process.pid : process.ppid) });
+      if (settings.store !== undefined && !settings.readOnly && !settings.offline && settings.waitLimit > 0) leave({ kind: 'flight', set, after: toolsEnd() });
     },
     note: (event) => {
       const ms = Date.now() - began;

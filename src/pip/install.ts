@@ -3,7 +3,7 @@ import { ReadyCopies } from '../cache/ready.ts';
 import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { NotClosed, type Closure, type Wanted } from './closure.ts';
-import { EXEC, type Decision, type InstallContext, type Outcome, type Remote, type Role } from '../context.ts';
+import { EXEC, NeedsCharge, type Decision, type InstallContext, type Outcome, type Remote, type Role } from '../context.ts';
 import { readReport } from './collect/report.ts';
 import type { PipManifest } from './entry.ts';
 import { installationOrder } from './order.ts';
@@ -33,7 +33,6 @@ export async function install(context: InstallContext): Promise<Decision> {
   try {
     return await attempt(context, understood);
   } catch (error) {
-    if (error instanceof NeedsCharge) return { kind: 'continue' };
     if (error instanceof NotClosed) return observe(context, understood, error.message, 'not closed');
     if (error instanceof PkgCacheError && error.code === 'UNRECOGNISED') return observe(context, understood, error.message, 'not recognised');
     throw error;
@@ -88,9 +87,6 @@ const LONG_PULL = 32 << 20;
 
 /** Copying fewer files than this takes no longer than to start the process that makes the next ready copies. */
 const MANY_FILES = 500;
-
-/** What follows is for the process that the caller waits for. */
-class NeedsCharge extends Error {}
 
 class Attempt {
   readonly #context: InstallContext;
