@@ -17,6 +17,8 @@ export interface LocalEntry<Meta = unknown> {
   /** The entry's directory; its files are below `tree/`. */
   readonly dir: string;
   readonly entry: Entry<Meta>;
+  /** Hex SHA-256 of its manifest. */
+  readonly hash: string;
 }
 
 /** What a cache takes, and hands out. */
@@ -69,10 +71,11 @@ export class LocalCache {
     if (!existsSync(dir)) return undefined;
     try {
       const manifest = readFileSync(join(dir, 'entry.json'), 'utf8');
-      if (sha256(manifest) !== readFileSync(join(dir, 'entry.sha256'), 'utf8')) return undefined;
+      const hash = sha256(manifest);
+      if (hash !== readFileSync(join(dir, 'entry.sha256'), 'utf8')) return undefined;
       const entry = JSON.parse(manifest) as Entry<Meta>;
       if (entry.layout !== LAYOUT || entryId(entry.key) !== id || this.#rules.whyNot(entry.key) !== undefined) return undefined;
-      return { id, dir, entry };
+      return { id, dir, entry, hash };
     } catch {
       return undefined;
     }
@@ -218,14 +221,15 @@ export class Staging {
     writeFileSync(join(this.dir, 'files.json'), filesJson);
     const manifest = JSON.stringify(entry);
     writeFileSync(join(this.dir, 'entry.json'), manifest);
-    writeFileSync(join(this.dir, 'entry.sha256'), sha256(manifest));
+    const hash = sha256(manifest);
+    writeFileSync(join(this.dir, 'entry.sha256'), hash);
     for (const path of [this.dir, this.tree]) chmodSync(path, 0o755);
     for (const name of ['files.json', 'entry.json', 'entry.sha256']) chmodSync(join(this.dir, name), 0o644);
     const target = this.#cache.entryDir(this.#id);
     mkdirSync(join(target, '..'), { recursive: true });
     try {
       for (let attempt = 0; attempt < 2; attempt++) {
-        if (this.#appear(target)) return { id: this.#id, dir: target, entry };
+        if (this.#appear(target)) return { id: this.#id, dir: target, entry, hash };
         const first = this.#cache.byId<Meta>(this.#id);
         if (first) return first;
         this.#makeRoom(target);

@@ -46,7 +46,7 @@ export class Shelf {
 
   /** Puts a copy of `bytes` there, which `make` makes as the new directory that it is given. False when the disk has no room to spare for it. */
   put(bytes: number, make: (directory: string) => void): boolean {
-    if (this.#copies().length > 0) return true;
+    if (!this.isEmpty) return true;
     if (!hasRoomFor(this.#cache.root, bytes)) return false;
     mkdirSync(this.#directory, { recursive: true });
     const name = `${randomBytes(6).toString('hex')}.${bytes}`;
@@ -59,6 +59,10 @@ export class Shelf {
       throw error;
     }
     return true;
+  }
+
+  get isEmpty(): boolean {
+    return this.#copies().length === 0;
   }
 
   #copies(): string[] {

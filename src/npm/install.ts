@@ -15,11 +15,12 @@ import { isInstalled, withoutCredentials } from './lockfile.ts';
 import { announceSources, whyNotPrinted } from './output.ts';
 import { whyNotCachable } from './packages.ts';
 import { platformOf } from './platform.ts';
-import { fingerprint, readProject, type Project } from './project.ts';
+import { fingerprint, guessProject, readProject, type Project } from './project.ts';
+import { isPrepared } from './prepared.ts';
 import { recogniseNpm } from './recognise/argv.ts';
 import type { NpmRequest } from './recognise/request.ts';
 import type { MissReason } from '../stats/record.ts';
-import { serve } from './serve.ts';
+import { serve, serveAgain } from './serve.ts';
 
 /**
  * The path of an `npm ci`, and of an `npm install` that would change nothing but node_modules.
@@ -30,9 +31,10 @@ import { serve } from './serve.ts';
  */
 export async function install(context: InstallContext): Promise<Decision> {
   const started = Date.now();
-  const considered = consider(context);
-  if ('leftToNpm' in considered) return considered.isInstall ? leave(context, considered.leftToNpm) : EXEC;
-  const { request, project, key, notServed } = considered;
+  const recognised = recognise(context);
+  if ('leftToNpm' in recognised) return recognised.isInstall ? leave(context, recognised.leftToNpm) : EXEC;
+  if (await isServedAgain(context, recognised, started)) return { kind: 'exit', outcome: { code: 0 } };
+  const { request, project, key, notServed } = considerProject(context, recognised);
   if (notServed === undefined && project && key && (await serve({ context, request, project, key, started }))) return { kind: 'exit', outcome: { code: 0 } };
   if (context.role === 'aside') return { kind: 'continue' };
   const why: MissReason = notServed === undefined ? 'not cached' : 'options';
@@ -61,17 +63,41 @@ export interface Considered {
   readonly notServed: string | undefined;
 }
 
+/** An install. */
+interface Recognised {
+  readonly request: NpmRequest;
+  /** Why npm has to do it, whatever the project. */
+  readonly passedOn: string | undefined;
+}
+
 /** Recognises a command, and reads the project that it is for. */
 export function consider(context: InstallContext): Considered | LeftToNpm {
+  const recognised = recognise(context);
+  return 'leftToNpm' in recognised ? recognised : considerProject(context, recognised);
+}
+
+function recognise(context: InstallContext): Recognised | LeftToNpm {
   const facts = unlessUnrecognised(() => factsOf(context.tool, context.env));
   if (!facts) return { leftToNpm: "it is not npm's own script", isInstall: true };
   const recognition = recogniseNpm(context.argv, facts, context);
   if (recognition.kind === 'other') return { leftToNpm: 'not an install', isInstall: false };
   if (recognition.kind === 'passthrough' && !recognition.observe) return { leftToNpm: recognition.reason, isInstall: true };
-  const { request } = recognition;
+  return { request: recognition.request, passedOn: recognition.kind === 'passthrough' ? recognition.reason : undefined };
+}
+
+function considerProject({ policy }: InstallContext, { request, passedOn }: Recognised): Considered {
   const project = unlessUnrecognised(() => readProject(request.prefix));
-  const notServed = recognition.kind === 'passthrough' ? recognition.reason : (whyNotServed(request, project) ?? (project && (whyNotReplaced(request, project) ?? whyNotCachable(project.lock, request, context.policy))));
+  const notServed = passedOn ?? whyNotServed(request, project) ?? (project && (whyNotReplaced(request, project) ?? whyNotCachable(project.lock, request, policy)));
   return { request, project, key: project && keyOf(project, request), notServed };
+}
+
+/** Most installs are of a project that is as it was the last time: then its lockfile, which may say a lot, need not be understood again. Rules want to know what is in it. */
+async function isServedAgain(context: InstallContext, { request, passedOn }: Recognised, started: number): Promise<boolean> {
+  if (passedOn !== undefined || request.foregroundScripts || !context.policy.isEmpty) return false;
+  const project = unlessUnrecognised(() => guessProject(request.prefix));
+  if (!project || (whyNotServed(request, project) ?? whyNotReplaced(request, project)) !== undefined) return false;
+  const key = keyOf(project, request);
+  return isPrepared(context.cache, context.owner, key) && (await serveAgain({ context, request, project, key, started }));
 }
 
 const NOTHING = { local: 0, store: 0, missed: 0, bytes: 0, ids: [] };

@@ -50,15 +50,26 @@ export function parseLock(text: string): Lock {
   return { text, packages: found };
 }
 
-/** The lockfile at `path`, or undefined where there is none. */
-export function readLock(path: string): Lock | undefined {
+/** A lockfile that is only parsed if something asks for its packages, which then throws as `parseLock` does. */
+export function unreadLock(text: string): Lock {
+  let packages: Lock['packages'] | undefined;
+  return {
+    text,
+    get packages() {
+      return (packages ??= parseLock(text).packages);
+    },
+  };
+}
+
+/** The lockfile at `path`, by `parseLock` or `unreadLock`; undefined where there is none. */
+export function readLock(path: string, read = parseLock): Lock | undefined {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch {
     return undefined;
   }
-  return parseLock(text);
+  return read(text);
 }
 
 /** The text of a lockfile without what its URLs may say that is nobody's business: users, passwords, queries. For what is kept of it. */

@@ -1,5 +1,5 @@
 import { format } from 'node:util';
-import { comesInBundle, nameAt, isInstalled, type Lock } from './lockfile.ts';
+import { comesInBundle, nameAt, isInstalled, type Lock, type LockPackage } from './lockfile.ts';
 import type { TreeMeta } from './entry.ts';
 import type { NpmRequest } from './recognise/request.ts';
 import { plainText } from './recognise/warnings.ts';
@@ -18,32 +18,46 @@ export function whyNotPrinted({ loglevel, json }: NpmRequest): string | undefine
   return PLAIN_LEVELS.has(loglevel) ? undefined : `loglevel ${loglevel}`;
 }
 
-/** What was installed: the project's lockfile, the hidden one, and what npm had to say about the tree. */
-export interface Installed {
-  readonly lock: Lock;
-  readonly hidden: Lock;
-  readonly meta: Pick<TreeMeta, 'unsupported' | 'unreviewed'>;
+/** What there is to say about a tree. */
+export interface Summary {
+  /** How many packages it has. */
+  readonly added: number;
+  /** How many of them ask for money. */
+  readonly funded: number;
+  /** Each is `name@version`. */
+  readonly deprecated: readonly (readonly [id: string, text: string])[];
+  readonly unsupported: readonly (readonly [id: string, engines: unknown])[];
+  readonly unreviewed: TreeMeta['unreviewed'];
+}
+
+/** What npm says about a tree: by the project's lockfile and the hidden one, and by what npm itself was seen to say. */
+export function summarise(lock: Lock, { packages }: Lock, { unsupported, unreviewed }: Pick<TreeMeta, 'unsupported' | 'unreviewed'>): Summary {
+  const idOf = (location: string, { name, version }: LockPackage): string => `${name ?? nameAt(location)}@${version ?? ''}`;
+  return {
+    // What came in a bundle was not in the tree that npm set out to make.
+    added: [...packages.keys()].filter((location) => isInstalled(location) && !comesInBundle(location, packages)).length,
+    // libnpmfund, `readTree` with `countOnly`: packages with a funding URL, each version once.
+    funded: new Set([...packages].filter(([, { funding }]) => hasFunding(funding)).map(([location, entry]) => idOf(location, entry))).size,
+    deprecated: [...packages].flatMap(([location, entry]): [string, string][] => (typeof entry.deprecated === 'string' ? [[idOf(location, entry), entry.deprecated]] : [])),
+    unsupported: unsupported.map((location) => [idOf(location, lock.packages.get(location) ?? {}), lock.packages.get(location)?.engines]),
+    unreviewed,
+  };
 }
 
 /** What npm says when an install has been done, as lib/utils/reify-output.js puts it. Without an audit, which would need the network. */
-export function announce(request: NpmRequest, { lock, hidden, meta }: Installed, { elapsed, ...sources }: Sources & { elapsed: number }, context: OutputContext): void {
+export function announce(request: NpmRequest, { added, funded, deprecated, unsupported, unreviewed }: Summary, { elapsed, ...sources }: Sources & { elapsed: number }, context: OutputContext): void {
   const { loglevel, fund, warnings } = request;
   if (loglevel === 'silent') return;
   if (loglevel !== 'error') {
     for (const warning of warnings) context.printError(plainText(warning));
-    for (const location of meta.unsupported) context.printError(plainText({ level: 'warn', title: 'EBADENGINE', text: engineWarning(location, lock, request) }));
-    for (const [location, { deprecated, version, name }] of hidden.packages) {
-      if (typeof deprecated === 'string') context.printError(plainText({ level: 'warn', title: 'deprecated', text: `${name ?? nameAt(location)}@${version ?? ''}: ${deprecated}` }));
-    }
+    for (const [id, engines] of unsupported) context.printError(plainText({ level: 'warn', title: 'EBADENGINE', text: engineWarning(id, engines, request) }));
+    for (const [id, text] of deprecated) context.printError(plainText({ level: 'warn', title: 'deprecated', text: `${id}: ${text}` }));
   }
-  // What came in a bundle was not in the tree that npm set out to make.
-  const added = [...hidden.packages.keys()].filter((location) => isInstalled(location) && !comesInBundle(location, hidden.packages)).length;
   const what = added === 0 ? 'up to date' : `added ${added} package${added === 1 ? '' : 's'}`;
   context.print(`\n${what} in ${duration(elapsed)}\n`);
   announceSources(request, sources, context);
-  const funded = fund ? countFunded(hidden) : 0;
-  if (funded > 0) context.print(`\n${funded} package${funded === 1 ? ' is' : 's are'} looking for funding\n  run \`npm fund\` for details\n`);
-  if (loglevel !== 'error') for (const [title, text] of meta.unreviewed) context.printError(plainText({ level: 'warn', title, text }));
+  if (fund && funded > 0) context.print(`\n${funded} package${funded === 1 ? ' is' : 's are'} looking for funding\n  run \`npm fund\` for details\n`);
+  if (loglevel !== 'error') for (const [title, text] of unreviewed) context.printError(plainText({ level: 'warn', title, text }));
 }
 
 /** How many packages came from where. */
@@ -59,16 +73,8 @@ export function announceSources({ loglevel, json }: NpmRequest, { fromCache, fro
 }
 
 /** arborist logs an error of npm-install-checks, `checkEngine`, as text and object. */
-function engineWarning(location: string, lock: Lock, { nodeVersion, npmVersion }: NpmRequest): string {
-  const { name, version, engines } = lock.packages.get(location) ?? {};
-  const id = `${name ?? nameAt(location)}@${version ?? ''}`;
+function engineWarning(id: string, engines: unknown, { nodeVersion, npmVersion }: NpmRequest): string {
   return format('Unsupported engine', { package: id, required: engines, current: { node: nodeVersion, npm: npmVersion } });
-}
-
-/** libnpmfund, `readTree` with `countOnly`: packages with a funding URL, each version once. */
-function countFunded(hidden: Lock): number {
-  const funded = [...hidden.packages].filter(([, entry]) => hasFunding(entry.funding));
-  return new Set(funded.map(([location, { name, version }]) => `${name ?? nameAt(location)}@${version ?? ''}`)).size;
 }
 
 function hasFunding(funding: unknown): boolean {

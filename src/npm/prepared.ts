@@ -2,13 +2,14 @@ import { lstatSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { verifyTree } from '../cache/ready.ts';
 import { Shelf, type Ownership } from '../cache/shelf.ts';
-import type { EntryKey } from '../cache/entry.ts';
+import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { sha256 } from '../hash.ts';
 import type { BuiltEntry } from './built/find.ts';
-import type { BuiltMeta } from './built/key.ts';
+import type { BuiltMeta, Ingredients } from './built/key.ts';
 import type { TreeEntry, TreeMeta } from './entry.ts';
 import { parseLock, type Lock } from './lockfile.ts';
+import type { Summary } from './output.ts';
 import { findPackages, packagesOfTree } from './packages.ts';
 import { assemble } from './stage.ts';
 
@@ -17,79 +18,134 @@ export interface PrepareDetails {
   readonly key: EntryKey;
   /** Of the process and of npm's settings together. */
   readonly umask: number;
-  /** Ids of its built packages, by location. */
-  readonly built: readonly (readonly [location: string, id: string])[];
+  readonly known: Known;
+}
+
+/** What was found out about a tree when it was served: a copy of it can be served without finding that out again. */
+export interface Known {
+  /** The hash of the tree's manifest, which was compared with the project's lockfile. */
+  readonly manifest: string;
+  /** Its built packages by location: of what each is built, and the entry. */
+  readonly built: readonly (readonly [location: string, ingredients: Ingredients, id: string])[];
+  readonly summary: Summary;
 }
 
 /** Trees of fewer packages than this are put together as fast as a process starts. */
 export const MANY_PACKAGES = 20;
 
-/** Moves a copy of the whole tree to `destination`, if there is one that nobody has touched. */
-export function takePrepared(cache: LocalCache, owner: Ownership, tree: { readonly id: string }, built: PrepareDetails['built'], destination: string): boolean {
-  return shelf(cache, owner, tree, built).take(destination, isSealed);
+/** Whether there may be a copy of a tree. */
+export function isPrepared(cache: LocalCache, owner: Ownership, key: EntryKey): boolean {
+  return !new Shelf(cache, owner, entryId(key)).isEmpty;
+}
+
+/** Moves a copy of the whole tree to `destination`, if there is one that nobody has touched, and of which is known what is `wanted`; what is known. */
+export function takePrepared(cache: LocalCache, owner: Ownership, id: string, destination: string, wanted: (known: Known) => boolean): Known | undefined {
+  const isTaken = new Shelf(cache, owner, id).take(destination, (copy) => {
+    const sealed = readSeal(copy);
+    return sealed !== undefined && wanted(sealed.known) && isUntouched(copy, sealed);
+  });
+  return isTaken ? readSeal(destination)?.known : undefined;
 }
 
 /** Makes a copy of a whole tree, unless there is one, or something of it is missing by now. Every file is compared with its manifest. */
-export function prepareTree(cache: LocalCache, { key, umask, built }: PrepareDetails, owner: Ownership): void {
+export function prepareTree(cache: LocalCache, { key, umask, known }: PrepareDetails, owner: Ownership): void {
   const tree = cache.lookup<TreeMeta>(key);
   const hidden = tree && readHidden(tree);
-  if (!tree || !hidden) return;
-  const { found, missing } = findPackages(cache, packagesOfTree(tree, hidden, new Set(built.map(([location]) => location))));
-  const builtEntries = new Map(built.flatMap(([location, id]): [string, BuiltEntry][] => [cache.byId<BuiltMeta>(id)].flatMap((entry) => (entry ? [[location, entry]] : []))));
-  if (missing.length > 0 || builtEntries.size < built.length) return;
+  if (!hidden || tree?.hash !== known.manifest) return;
+  const { found, missing } = findPackages(cache, packagesOfTree(tree, hidden, new Set(known.built.map(([location]) => location))));
+  const builtEntries = new Map(known.built.flatMap(([location, , id]): [string, BuiltEntry][] => [cache.byId<BuiltMeta>(id)].flatMap((entry) => (entry ? [[location, entry]] : []))));
+  if (missing.length > 0 || builtEntries.size < known.built.length) return;
   const parts = { cache, linkMode: 'private', umask, meta: tree.entry.meta, hidden, packages: found, built: builtEntries } as const;
   const bytes = [...found.values(), ...builtEntries.values()].reduce((sum, { entry }) => sum + entry.size, 0);
   for (const entry of [tree, ...found.values(), ...builtEntries.values()]) cache.touch(entry); // whoever takes the copy uses them
-  shelf(cache, owner, tree, built).put(bytes, (directory) => {
+  new Shelf(cache, owner, tree.id).put(bytes, (directory) => {
     assemble(directory, parts);
     for (const [location, integrity] of tree.entry.meta.packages) {
       const entry = builtEntries.get(location) ?? found.get(integrity);
       if (entry) verifyTree(join(directory, location), cache.files(entry));
     }
-    seal(directory);
+    seal(directory, known);
   });
 }
 
-function shelf(cache: LocalCache, owner: Ownership, { id }: { readonly id: string }, built: PrepareDetails['built']): Shelf {
-  return new Shelf(cache, owner, built.length === 0 ? id : `${id}.${sha256(JSON.stringify(built)).slice(0, 16)}`);
-}
-
 /** The hidden lockfile of a tree; undefined for one that is damaged. */
-export function readHidden({ dir, entry }: TreeEntry): Lock | undefined {
+export function readHidden(tree: TreeEntry): Lock | undefined {
+  const text = readHiddenText(tree);
   try {
-    const text = readFileSync(join(dir, 'tree/package-lock.json'), 'utf8');
-    return sha256(text) === entry.archive.sha256 ? parseLock(text) : undefined;
+    return text === undefined ? undefined : parseLock(text);
   } catch {
     return undefined;
   }
 }
 
-/** Lies in a copy; says when it was made, and what each directory's time was: that changes when something comes into it or goes. */
-const SEAL = 'seal.json';
-
-interface Seal {
-  readonly boot: string;
-  readonly directories: readonly (readonly [path: string, mtimeMs: number])[];
+/** Its text; undefined where it is not what it was. */
+export function readHiddenText({ dir, entry }: TreeEntry): string | undefined {
+  try {
+    const text = readFileSync(join(dir, 'tree/package-lock.json'), 'utf8');
+    return sha256(text) === entry.archive.sha256 ? text : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
-function seal(root: string): void {
+/** Lie in a copy. They say what each directory's time was, the second for those inside of packages: that changes when something comes into it or goes. */
+const SEAL = 'seal.json';
+const INNER = 'directories.json';
+
+/** Of a seal. One of another form, by another version of ours, counts as none. */
+const FORM = 2;
+
+interface Seal {
+  readonly form: typeof FORM;
+  readonly boot: string;
+  /** When the copy was made, in epoch milliseconds. */
+  readonly made: number;
+  readonly directories: Directories;
+  readonly known: Known;
+}
+
+type Directories = readonly (readonly [path: string, mtimeMs: number])[];
+
+/** Nobody cleans up by age what is younger than this (milliseconds): then it is enough to look at packages' own directories. */
+const YOUNG = 3_600_000;
+
+function seal(root: string, known: Known): void {
   const directories: [string, number][] = [];
+  const inner: [string, number][] = [];
   const visit = (path: string): void => {
-    directories.push([path, lstatSync(`${root}/${path}`).mtimeMs]);
+    (PACKAGES.test(path) ? directories : inner).push([path, lstatSync(`${root}/${path}`).mtimeMs]);
     for (const entry of readdirSync(`${root}/${path}`, { withFileTypes: true })) if (entry.isDirectory()) visit(`${path}/${entry.name}`);
   };
   for (const name of readdirSync(root)) visit(name);
-  writeFileSync(join(root, SEAL), JSON.stringify({ boot: bootId(), directories } satisfies Seal));
+  writeFileSync(join(root, INNER), JSON.stringify(inner satisfies Directories));
+  writeFileSync(join(root, SEAL), JSON.stringify({ form: FORM, boot: bootId(), made: Date.now(), directories, known } satisfies Seal));
 }
 
-/** Tens of thousands of files cannot be looked at one by one without losing what a copy gains. */
-function isSealed(root: string): boolean {
+/** A directory of packages, or of one of them. */
+const PACKAGES = /(?:^|\/)node_modules(?:\/@[^/]+)?(?:\/[^/]+)?$/;
+
+/** Tens of thousands of files cannot be looked at one by one without losing what a copy gains; nor thousands of directories, as long as there is no reason to. */
+function isUntouched(root: string, { boot, made, directories }: Seal): boolean {
+  // A machine that lost power may have kept names and lost bytes.
+  if (boot !== bootId() || !areUntouched(root, directories)) return false;
+  const age = Date.now() - made;
+  return (age >= 0 && age < YOUNG) || areUntouched(root, readJson(join(root, INNER)) as Directories | undefined);
+}
+
+function readSeal(root: string): Seal | undefined {
+  const sealed = readJson(join(root, SEAL)) as Partial<Seal> | undefined;
+  return sealed?.form === FORM ? (sealed as Seal) : undefined;
+}
+
+function areUntouched(root: string, directories: Directories | undefined): boolean {
+  return directories?.every(([path, mtimeMs]) => lstatSync(`${root}/${path}`, { throwIfNoEntry: false })?.mtimeMs === mtimeMs) === true;
+}
+
+function readJson(path: string): unknown {
   try {
-    const { boot, directories } = JSON.parse(readFileSync(join(root, SEAL), 'utf8')) as Seal;
-    // A machine that lost power may have kept names and lost bytes.
-    return boot === bootId() && directories.every(([path, mtimeMs]) => lstatSync(`${root}/${path}`, { throwIfNoEntry: false })?.mtimeMs === mtimeMs);
+    return JSON.parse(readFileSync(path, 'utf8'));
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
-import { isInstalled, readLock, type Lock } from './lockfile.ts';
+import { isInstalled, parseLock, readLock, unreadLock, type Lock } from './lockfile.ts';
 import type { NpmRequest } from './recognise/request.ts';
 
 /** Scripts of a project or workspace that an install runs (lib/commands/ci.js; arborist, rebuild.js and reify.js). */
@@ -33,12 +33,26 @@ export interface Project {
 
 /** Reads a project. Throws UNRECOGNISED where something is missing, or is such that only npm can tell what it means. */
 export function readProject(directory: string): Project {
+  return look(directory, parseLock, ({ packages }) => [...packages.keys()].filter((location) => location !== '' && !isInstalled(location)));
+}
+
+/**
+ * As `readProject`, without a look into the lockfile: only workspaces are taken to lie outside of node_modules. Where that is wrong, the project's
+ * fingerprint is one that no tree has, because equal lockfiles never came with these manifests.
+ */
+export function guessProject(directory: string): Project {
+  return look(directory, unreadLock, (_lock, workspaces) => workspaces);
+}
+
+/** `outside` says what npm fills besides the project itself. */
+function look(directory: string, read: (text: string) => Lock, outside: (lock: Lock, workspaces: readonly string[]) => readonly string[]): Project {
   if (existsSync(join(directory, 'npm-shrinkwrap.json'))) throw unrecognised('there is an npm-shrinkwrap.json');
-  const lock = readLock(join(directory, 'package-lock.json'));
+  const lock = readLock(join(directory, 'package-lock.json'), read);
   if (!lock) throw unrecognised('there is no package-lock.json');
-  const roots = ['', ...[...lock.packages.keys()].filter((location) => location !== '' && !isInstalled(location)).sort()];
-  const manifests = new Map(roots.map((root) => [root, readManifest(join(directory, root))]));
-  const workspaces = findWorkspaces(directory, manifests.get('')?.workspaces ?? []);
+  const own = readManifest(directory);
+  const workspaces = findWorkspaces(directory, own.workspaces);
+  const roots = ['', ...[...outside(lock, workspaces)].sort()];
+  const manifests = new Map(roots.map((root) => [root, root === '' ? own : readManifest(join(directory, root))]));
   const known = new Set(roots);
   for (const workspace of workspaces) {
     if (!known.has(workspace)) throw unrecognised(`the workspace ${workspace} is not in the lockfile`);

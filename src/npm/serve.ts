@@ -4,13 +4,14 @@ import type { InstallContext, Remote } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
 import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/workshop.ts';
-import { builtKeys as keysOfBuilt, findBuilt, pullBuilt, type BuiltEntry } from './built/find.ts';
+import type { Ingredients } from './built/key.ts';
+import { builtKeys as keysOfBuilt, findBuilt, ingredientsAt, pullBuilt, type BuiltEntry } from './built/find.ts';
 import type { PackageEntry, TreeEntry, TreeMeta } from './entry.ts';
-import type { Lock } from './lockfile.ts';
-import { announce } from './output.ts';
+import { unreadLock, type Lock } from './lockfile.ts';
+import { announce, summarise, type Summary } from './output.ts';
 import { findPackages, packagesOfTree, pullPackages, tellProblem, type Wanted } from './packages.ts';
 import { Tree } from './place.ts';
-import { MANY_PACKAGES, readHidden, takePrepared, type PrepareDetails } from './prepared.ts';
+import { MANY_PACKAGES, readHidden, readHiddenText, takePrepared, type Known, type PrepareDetails } from './prepared.ts';
 import type { Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
 import { assemble } from './stage.ts';
@@ -32,12 +33,24 @@ export interface Serving {
  * from there takes long enough for somebody to want to stop it.
  */
 export async function serve(serving: Serving): Promise<boolean> {
+  return await inTurn(serving, (attempt) => attempt.run());
+}
+
+/**
+ * As `serve`, for a project whose lockfile may be unread, with a copy of its tree that was made when it was served before: nothing is found out
+ * that was found out then.
+ */
+export async function serveAgain(serving: Serving): Promise<boolean> {
+  return await inTurn(serving, (attempt) => Promise.resolve(attempt.runAgain()));
+}
+
+async function inTurn(serving: Serving, work: (attempt: Attempt) => Promise<boolean>): Promise<boolean> {
   const { context, project } = serving;
   const claim = await takeTurn(context.cache, project.directory, context.checkpoint);
   if (!claim) return false;
   try {
     recoverTarget(context.cache, join(project.directory, 'node_modules'), project.directory);
-    return await new Attempt(serving).run();
+    return await work(new Attempt(serving));
   } catch (error) {
     // What is damaged has been put aside, and is what npm has to bring.
     if (error instanceof PkgCacheError && error.code === 'ENTRY_INVALID') return false;
@@ -75,6 +88,30 @@ class Attempt {
       tellProblem(remote, request, context.printError);
       remote.close();
     }
+  }
+
+  runAgain(): boolean {
+    const { context, key } = this.#serving;
+    const tree = context.cache.lookup<TreeMeta>(key);
+    if (!tree || !this.#mayPrepare(tree)) return false;
+    const hidden = readHiddenText(tree);
+    if (hidden === undefined) return false;
+    return this.#put(tree, unreadLock(hidden), (stage) => this.#takePrepared(tree, stage));
+  }
+
+  #takePrepared({ id, hash }: TreeEntry, stage: string): Known | undefined {
+    const { cache, owner } = this.#serving.context;
+    return takePrepared(cache, owner, id, stage, (known) => known.manifest === hash && this.#isStillBuilt(known));
+  }
+
+  /** Whether packages that were built are what would be built now: variables may have changed. */
+  #isStillBuilt({ built }: Known): boolean {
+    const { request, context } = this.#serving;
+    const keys = keysOfBuilt(new Map(built.map(([location, ingredients]) => [location, ingredients])), { request, env: context.env });
+    return built.every(([location, , id]) => {
+      const key = keys.get(location);
+      return key !== undefined && entryId(key) === id;
+    });
   }
 
   /** A tree that the store does not have may be in the making on another worker; then that is waited for. */
@@ -117,9 +154,8 @@ class Attempt {
 
   /** By a copy that was put together in advance. */
   #placePrepared(tree: TrustedTree): boolean {
-    const { context } = this.#serving;
     if (!this.#mayPrepare(tree) || !this.#isAllowed(tree)) return false;
-    return this.#hasBuilt(tree) && this.#put(tree, (stage) => takePrepared(context.cache, context.owner, tree, idsOf(this.#built), stage));
+    return this.#hasBuilt(tree) && this.#put(tree, tree.hidden, (stage) => this.#takePrepared(tree, stage));
   }
 
   /** A copy that was made in advance may hold what the rules are against by now. */
@@ -131,20 +167,29 @@ class Attempt {
   #place(tree: TrustedTree): boolean {
     const { cache, linkMode } = this.#serving.context;
     const parts = { cache, linkMode, umask: this.#umask, meta: tree.entry.meta, packages: this.#packages, built: this.#built };
-    return this.#put(tree, (stage, hidden) => {
-      assemble(stage, { ...parts, hidden });
+    return this.#put(tree, tree.hidden, (stage) => {
+      assemble(stage, { ...parts, hidden: tree.hidden });
       for (const entry of [tree, ...this.#packages.values(), ...this.#built.values()]) cache.touch(entry);
-      return true;
+      return this.#knownOf(tree);
     });
   }
 
-  /** Puts a tree in place of the old one; `fill` makes the new directory `stage`, and says whether it could. */
-  #put(tree: TrustedTree, fill: (stage: string, hidden: Lock) => boolean): boolean {
+  #knownOf({ hash, hidden, ingredients, entry }: TrustedTree): Known {
+    const built = [...ingredients].flatMap(([location, of]): Known['built'][number][] => {
+      const found = this.#built.get(location);
+      return found ? [[location, of, found.id]] : [];
+    });
+    return { manifest: hash, built, summary: summarise(this.#serving.project.lock, hidden, entry.meta) };
+  }
+
+  /** Puts a tree in place of the old one; `fill` makes the new directory `stage`, and says what is known of it, if it could. */
+  #put(tree: TreeEntry, hidden: Lock, fill: (stage: string) => Known | undefined): boolean {
     const { context, project } = this.#serving;
-    const { hidden } = tree;
     const made = new Tree({ cache: context.cache, umask: this.#umask, project, meta: tree.entry.meta, hidden });
+    let known: Known | undefined;
     try {
-      if (!fill(made.stage, hidden)) {
+      known = fill(made.stage);
+      if (!known) {
         made.rollback();
         return false;
       }
@@ -154,10 +199,10 @@ class Attempt {
       made.rollback();
       throw error;
     }
-    this.#tell(tree, hidden);
+    this.#tell(tree, known.summary);
     this.#note(tree);
     made.close();
-    if (this.#mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.#umask, built: idsOf(this.#built) } satisfies PrepareDetails);
+    if (this.#mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.#umask, known } satisfies PrepareDetails);
     return true;
   }
 
@@ -167,16 +212,17 @@ class Attempt {
     const hidden = tree && readHidden(tree);
     if (hidden && whyNotTrusted(tree.entry.meta, hidden, project.lock, request) === undefined) {
       const { built } = tree.entry.meta;
-      return { ...tree, hidden, wanted: packagesOfTree(tree, hidden, new Set(built)), builtKeys: keysOfBuilt(built, { lock: project.lock, request, env: context.env }) };
+      const ingredients = ingredientsAt(built, project.lock);
+      return { ...tree, hidden, wanted: packagesOfTree(tree, hidden, new Set(built)), ingredients, builtKeys: keysOfBuilt(ingredients, { request, env: context.env }) };
     }
     if (tree) context.cache.quarantine(tree);
     return undefined;
   }
 
-  #tell({ entry }: TreeEntry, hidden: Lock): void {
-    const { context, request, project, started } = this.#serving;
+  #tell({ entry }: TreeEntry, summary: Summary): void {
+    const { context, request, started } = this.#serving;
     const used = new Set(entry.meta.packages.map(([location, integrity]) => (entry.meta.built.includes(location) ? location : integrity))).size;
-    announce(request, { lock: project.lock, hidden, meta: entry.meta }, { elapsed: Date.now() - started, fromStore: this.#pulled, fromCache: used - this.#pulled }, context);
+    announce(request, summary, { elapsed: Date.now() - started, fromStore: this.#pulled, fromCache: used - this.#pulled }, context);
   }
 
   #note({ id, entry }: TreeEntry): void {
@@ -202,9 +248,6 @@ interface TrustedTree extends TreeEntry {
   /** The packages that are as their tarballs have them. */
   readonly wanted: readonly Wanted[];
   /** Of the others, by location. */
+  readonly ingredients: ReadonlyMap<string, Ingredients>;
   readonly builtKeys: ReadonlyMap<string, EntryKey>;
-}
-
-function idsOf(built: ReadonlyMap<string, BuiltEntry>): [string, string][] {
-  return [...built].map(([location, { id }]) => [location, id]);
 }

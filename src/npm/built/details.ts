@@ -5,14 +5,14 @@ import type { Report } from '../inside/plan.ts';
 import type { Project } from '../project.ts';
 import type { NpmRequest } from '../recognise/request.ts';
 import type { BuiltDetails } from './collect.ts';
-import { builtKeys } from './find.ts';
+import { builtKeys, ingredientsAt } from './find.ts';
 import { windowOf, windowsOf } from './window.ts';
 
 /** What has to be known to collect what install scripts have made; undefined if none has run. */
 export function builtDetails(context: InstallContext, request: NpmRequest, project: Project, report: Report): BuiltDetails | undefined {
   const { cache, env, home, owner } = context;
   const run = report.scripts.filter(({ ended }) => ended !== undefined);
-  const keys = builtKeys([...new Set(run.map(({ location }) => location))], { lock: project.lock, request, env });
+  const keys = builtKeys(ingredientsAt([...new Set(run.map(({ location }) => location))], project.lock), { request, env });
   if (keys.size === 0) return undefined;
   const spared = new Set(run.flatMap((script) => (script.spared ? [script.location] : [])));
   const directory = realpathSync(project.directory);

@@ -1,11 +1,10 @@
 import { entryId, type EntryKey } from '../../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../../cache/local.ts';
-import type { Env } from '../../config.ts';
 import type { InstallContext, Remote } from '../../context.ts';
 import { abiOf } from '../facts.ts';
 import { comesInBundle, isInstalled, type Lock } from '../lockfile.ts';
 import type { NpmRequest } from '../recognise/request.ts';
-import { builtKey, type BuiltMeta } from './key.ts';
+import { builtKey, ingredientsOf, type BuildContext, type BuiltMeta, type Ingredients } from './key.ts';
 
 /** An entry of a package as its own install scripts have left it. */
 export type BuiltEntry = LocalEntry<BuiltMeta>;
@@ -15,16 +14,21 @@ export function withScripts({ packages }: Lock, { ignoreScripts }: NpmRequest): 
   return ignoreScripts ? [] : [...packages].flatMap(([location, { hasInstallScript, link }]) => (isInstalled(location) && hasInstallScript === true && link !== true && !comesInBundle(location, packages) ? [location] : []));
 }
 
-/** The keys of built packages by location. */
-export function builtKeys(locations: readonly string[], { lock, request, env }: { readonly lock: Lock; readonly request: NpmRequest; readonly env: Env }): Map<string, EntryKey> {
-  if (locations.length === 0) return new Map(); // the Node need not be asked
-  const context = { lock, request, env, nodeAbi: abiOf(request.scriptEnv['NODE'] ?? '') };
+/** What packages are built of, by location; without those that have no integrity. */
+export function ingredientsAt(locations: readonly string[], lock: Lock): Map<string, Ingredients> {
   return new Map(
-    locations.flatMap((location): [string, EntryKey][] => {
-      const key = builtKey(location, context);
-      return key ? [[location, key]] : [];
+    locations.flatMap((location): [string, Ingredients][] => {
+      const ingredients = ingredientsOf(location, lock);
+      return ingredients ? [[location, ingredients]] : [];
     }),
   );
+}
+
+/** The keys of built packages by location. */
+export function builtKeys(packages: ReadonlyMap<string, Ingredients>, { request, env }: Pick<BuildContext, 'request' | 'env'>): Map<string, EntryKey> {
+  if (packages.size === 0) return new Map(); // the Node need not be asked
+  const context = { request, env, nodeAbi: abiOf(request.scriptEnv['NODE'] ?? '') };
+  return new Map([...packages].map(([location, ingredients]) => [location, builtKey(ingredients, context)]));
 }
 
 /** Those that are in the local cache, by location. */

@@ -17,26 +17,38 @@ export interface BuiltMeta {
   readonly directories: readonly string[];
 }
 
+/** Of what a package is built, by the lockfile. */
+export interface Ingredients {
+  readonly name: string;
+  readonly version: string;
+  readonly integrity: string;
+  /** See closure.ts. */
+  readonly closure: readonly string[];
+}
+
 /** Under what scripts run. */
 export interface BuildContext {
-  readonly lock: Lock;
   readonly request: NpmRequest;
   readonly env: Env;
   /** `process.versions.modules` of the Node that npm runs. */
   readonly nodeAbi: string;
 }
 
+/** Undefined for a package without integrity. */
+export function ingredientsOf(location: string, lock: Lock): Ingredients | undefined {
+  const { name = nameAt(location), version, integrity } = lock.packages.get(location) ?? {};
+  return version === undefined || integrity === undefined ? undefined : { name, version, integrity, closure: closureOf(lock, location) };
+}
+
 /**
- * The key of a package as its install scripts leave it, or undefined for one without integrity. It holds all that scripts which keep to their
+ * The key of a package as its install scripts leave it. It holds all that scripts which keep to their
  * own package may go by: the tarball, those of the packages that it depends on, npm (which brings node-gyp), machine and image, and the
  * variables that are meant for compilers, for npm, or for this package.
  */
-export function builtKey(location: string, { lock, request, env, nodeAbi }: BuildContext): EntryKey | undefined {
-  const { name = nameAt(location), version, integrity } = lock.packages.get(location) ?? {};
-  if (version === undefined || integrity === undefined) return undefined;
+export function builtKey({ name, version, integrity, closure }: Ingredients, { request, env, nodeAbi }: BuildContext): EntryKey {
   const platform = `node-abi${nodeAbi}-${process.platform}-${arch()}-${libcName()}+${imageName()}`;
   const { npmVersion, scriptShell } = request;
-  const goneBy = [1, integrity, closureOf(lock, location), npmVersion, scriptShell ?? '', variablesFor(name, { ...env, ...request.scriptEnv })];
+  const goneBy = [1, integrity, closure, npmVersion, scriptShell ?? '', variablesFor(name, { ...env, ...request.scriptEnv })];
   return { ecosystem: 'npm', name, version, platform, origin: sha256(JSON.stringify(goneBy)).slice(0, 32) };
 }
 

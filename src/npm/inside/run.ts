@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import gte from 'semver/functions/gte.js';
 import type { InstallContext, Outcome } from '../../context.ts';
 import type { PackageEntry } from '../entry.ts';
-import { builtKeys, findBuilt, pullBuilt, withScripts } from '../built/find.ts';
+import { builtKeys, findBuilt, ingredientsAt, pullBuilt, withScripts } from '../built/find.ts';
 import { feed } from '../feed.ts';
 import { findPackages, pullPackages, tellProblem, wantedPackages, type Wanted } from '../packages.ts';
 import type { Project } from '../project.ts';
@@ -48,7 +48,7 @@ function makePlan(context: InstallContext, request: NpmRequest, project: Project
   const report = context.newReport();
   if (report === undefined) return undefined;
   // Who wants to see what scripts print has them run.
-  const built = request.foregroundScripts ? [] : findBuilt(cache, builtKeys(withScripts(project.lock, request), { lock: project.lock, request, env }));
+  const built = request.foregroundScripts ? [] : findBuilt(cache, builtKeys(ingredientsAt(withScripts(project.lock, request), project.lock), { request, env }));
   return {
     cacheDir: dirname(cache.root),
     umask: owner.umask | request.umask,
@@ -92,7 +92,7 @@ async function pullMissing(context: InstallContext, request: NpmRequest, { lock 
     const first = await pullPackages(context, remote, sample);
     if (first.size === 0) return first;
     const others = await pullPackages(context, remote, rest);
-    await pullBuilt(context, remote, builtKeys(withScripts(lock, request), { lock, request, env: context.env }));
+    await pullBuilt(context, remote, builtKeys(ingredientsAt(withScripts(lock, request), lock), { request, env: context.env }));
     return new Map([...first, ...others]);
   } finally {
     tellProblem(remote, request, context.printError);
