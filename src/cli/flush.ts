@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runBackground, type Remainder } from '../fleet/background.ts';
 import { isAtWork } from '../fleet/start.ts';
+import { formatCount } from './terminal.ts';
 import type { World } from './world.ts';
 
 /** How long nothing may get on before it is given up, in milliseconds. */
@@ -22,7 +23,7 @@ export async function flushSpool({ background: options, cache }: Pick<World, 'ba
 export function describeRemainder({ waiting, uploads, problem }: Remainder): string | undefined {
   const parts = [
     ...(uploads.length > 0 ? [`${uploads.length} not stored yet`] : []),
-    ...(waiting > 0 ? [`${waiting} jobs not done yet`] : []),
+    ...(waiting > 0 ? [`${formatCount(waiting, 'job')} not done yet`] : []),
   ];
   return parts.length === 0 ? undefined : `${parts.join(', ')}${problem === undefined ? '' : `: ${problem}`}`;
 }

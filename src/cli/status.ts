@@ -10,7 +10,7 @@ import type { FleetFacts } from '../fleet/state.ts';
 import type { Rule } from '../policy.ts';
 import { describeFleet, fleetJson } from './fleet-status.ts';
 import { isNamed } from './select.ts';
-import { formatAge, formatBytes, type Colour, type Printer } from './terminal.ts';
+import { formatAge, formatBytes, formatCount, type Colour, type Printer } from './terminal.ts';
 
 export const STATUSES = ['cached', 'pending', 'copying', 'stalled', 'removed'] as const;
 
@@ -63,9 +63,9 @@ export function printStatus(request: StatusRequest): void {
   const spooled = { jobs: spool.jobs().length, uploads: pending.size };
   const { fleet } = request;
   const ready = readyUsage(request.cache);
-  const copies = ready.copies === 0 ? '' : `; ${ready.copies} ready ${ready.copies === 1 ? 'copy' : 'copies'}, ${formatBytes(ready.bytes)}`;
+  const copies = ready.copies === 0 ? '' : `; ${formatCount(ready.copies, 'ready copy', 'ready copies')}, ${formatBytes(ready.bytes)}`;
   if (request.json) printJson(request, rows, () => ({ totals, ready, spooled, fleet: fleet && fleetJson(fleet) }));
-  else printTable(request, rows, () => `${totals.describe()}${copies}; ${spooled.jobs} jobs spooled${fleet ? `\n${describeFleet(fleet)}` : ''}`);
+  else printTable(request, rows, () => `${totals.describe()}${copies}; ${formatCount(spooled.jobs, 'job')} spooled${fleet ? `\n${describeFleet(fleet)}` : ''}`);
 }
 
 function printJson({ cacheDir, printer }: StatusRequest, rows: Iterable<Row>, end: () => object): void {

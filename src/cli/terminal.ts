@@ -68,6 +68,11 @@ export class Progress {
   }
 }
 
+/** A number of things for people: `1 entry`, `2 entries`. */
+export function formatCount(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
 /** Bytes for people, in decimal units as disks are sold: `6.7 MB`. */
 export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

@@ -41,7 +41,7 @@ describe('of pip', () => {
     const file = join(lab.world.root, 'requirements.txt');
     writeFileSync(file, 'ash==1.0\nbirch==1.0\n');
     const { code, stdout } = await add(worker, ['-r', 'requirements.txt'], { cwd: dirname(file) });
-    expect({ code, end: stdout.split('\n').at(-2) }).toEqual({ code: 0, end: '2 of 2 packages are in the cache, 2 new entries' });
+    expect({ code, end: stdout.split('\n').at(-2) }).toEqual({ code: 0, end: '2 of 2 packages in the cache, 2 new entries' });
     expect((await worker.rows()).map(({ status }) => status)).toEqual(['cached', 'cached']);
     expect(existsSync(join(venv.sitePackages, 'ash'))).toBe(false);
     expect(readdirSync(join(worker.cache, 'v1/placing'))).toEqual([]);
@@ -49,7 +49,7 @@ describe('of pip', () => {
     expect(served).toMatchObject({ code: 0, stdout: expect.stringMatching(/\(cached\)/) });
     // Another worker has them from the store, without an index.
     const other = lab.world.worker();
-    expect(await withoutIndex(() => add(other, ['-r', file]))).toMatchObject({ code: 0, stdout: expect.stringContaining('2 of 2 packages are in the cache, 2 new entries') });
+    expect(await withoutIndex(() => add(other, ['-r', file]))).toMatchObject({ code: 0, stdout: expect.stringContaining('2 of 2 packages in the cache, 2 new entries') });
     expect(await other.cached()).toEqual(['ash==1.0', 'birch==1.0']);
   });
 
@@ -78,12 +78,12 @@ describe('of pip', () => {
 
   it('that are not cached are told', async () => {
     const worker = lab.world.worker({ PKG_CACHE_CACHABLE: '!ash' });
-    expect(await add(worker, ['birch==1.0'])).toMatchObject({ code: 1, stdout: expect.stringContaining('1 of 2 packages are in the cache'), stderr: expect.stringMatching(/^pkg-cache: not cached: ash==1\.0: not cachable by the rule !ash$/m) });
+    expect(await add(worker, ['birch==1.0'])).toMatchObject({ code: 1, stdout: expect.stringContaining('1 of 2 packages in the cache'), stderr: expect.stringMatching(/^pkg-cache: not cached: ash==1\.0: not cachable by the rule !ash$/m) });
   });
 
   it('stay local where the store cannot be reached, which is told', async () => {
     const worker = lab.world.worker({ PKG_CACHE_STORE: join(lab.world.root, 'no-such-store') });
-    expect(await add(worker, ['ash==1.0'])).toMatchObject({ code: 1, stdout: expect.stringContaining('1 of 1 packages are in the cache'), stderr: expect.stringContaining('1 not stored yet') });
+    expect(await add(worker, ['ash==1.0'])).toMatchObject({ code: 1, stdout: expect.stringContaining('1 of 1 package in the cache'), stderr: expect.stringContaining('1 not stored yet') });
   });
 });
 
@@ -92,10 +92,11 @@ describe('of npm', () => {
     ['', {}],
     [', which has scripts of its own', { scripts: { postinstall: 'test -e needed.txt', test: 'true' } }],
     [' with workspaces', { workspaces: ['packages/*'] }],
+    [' that bundles its dependencies when it is published', { bundleDependencies: ['elm'] }],
   ])('are those of a lockfile%s', async (_name, more) => {
     const project = await lab.project({ dependencies: { elm: '1.0.0' }, ...more }, { 'needed.txt': '', 'packages/a/package.json': '{"name":"a","version":"1.0.0"}' });
     const worker = lab.world.worker();
-    expect(await add(worker, ['package-lock.json'], { cwd: project })).toMatchObject({ code: 0, stdout: expect.stringContaining('2 of 2 packages are in the cache') });
+    expect(await add(worker, ['package-lock.json'], { cwd: project })).toMatchObject({ code: 0, stdout: expect.stringContaining('2 of 2 packages in the cache') });
     expect(existsSync(join(project, 'node_modules'))).toBe(false);
     const served = await lab.withoutRegistry(() => lab.npm(worker, project, ['ci']));
     expect(served).toMatchObject({ code: 0, stdout: expect.stringContaining('pkg-cache: 2 from the cache') });
@@ -104,7 +105,7 @@ describe('of npm', () => {
   it('with the arguments of the npm ci that is to be served', async () => {
     const project = await lab.project({ devDependencies: { elm: '1.0.0' }, dependencies: { oak: '1.0.0' } });
     const worker = lab.world.worker();
-    expect(await add(worker, [join(project, 'package-lock.json'), '--', '--omit=dev'])).toMatchObject({ code: 0, stdout: expect.stringContaining('1 of 1 packages') });
+    expect(await add(worker, [join(project, 'package-lock.json'), '--', '--omit=dev'])).toMatchObject({ code: 0, stdout: expect.stringContaining('1 of 1 package in') });
     const { stdout } = await lab.withoutRegistry(() => lab.npm(worker, project, ['ci', '--omit=dev']));
     expect(stdout).toContain('pkg-cache: 1 from the cache');
   });

@@ -144,11 +144,12 @@ describe('what is damaged, or of no use', () => {
     for (const path of files('v1')) age(path, 2);
     const told = await worker.cli(['store', 'gc', '--dry-run']);
     for (const why of ['no pointer leads to it', 'damaged', 'left by doctor']) expect(told.stdout).toContain(why);
-    const before = files('v1');
+    const lasting = (): string[] => files('v1').filter((path) => !path.includes('/v1/flights/')); // which only installs of more than 3 s leave
+    const before = lasting();
     expect(before).toContain(join(store, 'v1/doctor/left'));
     expect(await worker.cli(['store', 'gc'])).toMatchObject({ code: 2 });
     expect(await worker.cli(['store', 'gc', '--yes'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/\nremoved 3 objects/) });
-    expect(files('v1')).toHaveLength(before.length - 3);
+    expect(lasting()).toHaveLength(before.length - 3);
     expect(await worker.cli(['verify', '--store'])).toMatchObject({ code: 0 });
   });
 

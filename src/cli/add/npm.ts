@@ -4,8 +4,9 @@ import { unsafePath } from '../../archive/paths.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import type { Env } from '../../config.ts';
 import { PkgCacheError } from '../../errors.ts';
+import { HIDDEN_LOCKFILE } from '../../npm/capture.ts';
 import { packageKey } from '../../npm/entry.ts';
-import { isInstalled, nameAt, parseLock, readLock } from '../../npm/lockfile.ts';
+import { comesInBundle, isInstalled, nameAt, parseLock, readLock, type Lock } from '../../npm/lockfile.ts';
 import { LIFECYCLE } from '../../npm/project.ts';
 import { runShim } from './shim.ts';
 import type { Installed, Wish } from './wish.ts';
@@ -53,11 +54,14 @@ function read(path: string): string {
   }
 }
 
+/** A lockfile that is not there: npm leaves none where it has installed nothing. */
+const NOTHING: Pick<Lock, 'packages'> = { packages: new Map() };
+
 /** What npm has installed there from a registry, and what of it the cache has. */
 export function installedByNpm(directory: string, cache: LocalCache): Installed[] {
-  const lock = readLock(join(directory, 'node_modules/.package-lock.json'));
-  return [...(lock?.packages ?? [])].flatMap(([location, { name = nameAt(location), version = '', integrity, link, inBundle }]) => {
-    if (!isInstalled(location) || link === true || inBundle === true) return [];
+  const { packages } = readLock(join(directory, HIDDEN_LOCKFILE)) ?? NOTHING;
+  return [...packages].flatMap(([location, { name = nameAt(location), version = '', integrity, link }]) => {
+    if (!isInstalled(location) || link === true || comesInBundle(location, packages)) return [];
     return [{ what: `${name}@${version}`, entry: integrity === undefined ? undefined : cache.lookup(packageKey(name, version, integrity))?.dir }];
   });
 }

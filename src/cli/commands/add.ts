@@ -8,6 +8,7 @@ import { withoutStrays } from '../add/shim.ts';
 import type { Installed, Wish } from '../add/wish.ts';
 import type { Command } from '../command.ts';
 import { describeRemainder, flushSpool } from '../flush.ts';
+import { formatCount } from '../terminal.ts';
 import { openWorld, type World } from '../world.ts';
 
 interface Options {
@@ -100,7 +101,7 @@ function whyNot({ cache }: World, since: string): string[] {
 
 function tell(installed: readonly Installed[], added: number, reasons: readonly string[], left: string | undefined): number {
   const missing = installed.filter(({ entry }) => entry === undefined);
-  console.log(`${installed.length - missing.length} of ${installed.length} packages are in the cache, ${added} new entries`);
+  console.log(`${installed.length - missing.length} of ${formatCount(installed.length, 'package')} in the cache, ${formatCount(added, 'new entry', 'new entries')}`);
   for (const reason of reasons) console.error(`pkg-cache: ${reason}`);
   if (missing.length > 0 && reasons.length === 0) console.error(`pkg-cache: not cached: ${missing.map(({ what }) => what).join(', ')}`);
   if (left !== undefined) console.error(`pkg-cache: ${left}. The next install or flush tries again.`);

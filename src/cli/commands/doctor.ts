@@ -8,7 +8,7 @@ import { checkLinks } from '../doctor/links.ts';
 import { checkSettings } from '../doctor/settings.ts';
 import { checkStore } from '../doctor/store.ts';
 import { checkTools, sitePackages } from '../doctor/tools.ts';
-import { Progress, standardOutput, type Colour, type Printer } from '../terminal.ts';
+import { formatCount, Progress, standardOutput, type Colour, type Printer } from '../terminal.ts';
 
 export const doctor: Command<{ json: boolean }> = {
   command: 'doctor',
@@ -88,5 +88,5 @@ function print(checks: readonly Check[], problems: number, printer: Printer): vo
     printer.line(`  ${printer.paint(colour, word.padEnd(7))}  ${what}`);
     if (next !== undefined) printer.line(`           → ${next}`);
   }
-  printer.line(problems === 0 ? 'no problem was found' : `${problems} ${problems === 1 ? 'problem' : 'problems'}`);
+  printer.line(problems === 0 ? 'no problem was found' : formatCount(problems, 'problem'));
 }

@@ -9,7 +9,7 @@ import type { Command } from '../command.ts';
 import { projectEnvironment } from '../env/npm.ts';
 import { directoryEnvironment, interpreterEnvironment, type Surroundings } from '../env/pip.ts';
 import type { Environment, Row } from '../env/row.ts';
-import { standardOutput, type Printer } from '../terminal.ts';
+import { formatCount, standardOutput, type Printer } from '../terminal.ts';
 import { realTool } from '../tools.ts';
 import { openWorld } from '../world.ts';
 
@@ -90,7 +90,7 @@ function inDirectory(directory: string, surroundings: Surroundings): Environment
 
 function print({ ecosystem, title, rows }: Environment, printer: Printer): void {
   const cached = rows.filter(({ entry }) => entry !== undefined).length;
-  printer.line(printer.paint('bold', `${title}, ${rows.length} packages, ${cached} of them cached`));
+  printer.line(printer.paint('bold', `${title}, ${formatCount(rows.length, 'package')}, ${cached} of them cached`));
   const cells = rows.map((row) => [`${row.package}${ecosystem === 'npm' ? '@' : '=='}${row.version}`, row.index ?? '-', row.archive ?? '-'] as const);
   const widths = [0, 1, 2].map((column) => Math.max(0, ...cells.map((cell) => cell[column as 0 | 1 | 2].length)));
   for (const [index, row] of rows.entries()) {

@@ -3,7 +3,7 @@ import { AT_ONCE } from '../../fleet/pace.ts';
 import { packCache } from '../../fleet/snapshot/election.ts';
 import { periodName } from '../../fleet/snapshot/format.ts';
 import type { Command } from '../command.ts';
-import { formatBytes } from '../terminal.ts';
+import { formatBytes, formatCount } from '../terminal.ts';
 import { openFleet } from '../world.ts';
 
 export const snapshot: Command<{ now: boolean }> = {
@@ -22,7 +22,7 @@ export const snapshot: Command<{ now: boolean }> = {
       const now = await fleet.store.now();
       const period = periodName(now);
       const built = await packCache(fleet, period, now);
-      if (built.outcome === 'live') console.log(`snapshot ${period} of ${fleet.group}: ${built.count} entries, ${formatBytes(built.bytes)}`);
+      if (built.outcome === 'live') console.log(`snapshot ${period} of ${fleet.group}: ${formatCount(built.count, 'entry', 'entries')}, ${formatBytes(built.bytes)}`);
       else console.error(built.outcome === 'empty' ? 'pkg-cache: nothing is cached that could be packed' : `pkg-cache: another snapshot of ${period} was there first`);
       return built.outcome === 'live' ? 0 : 1;
     } finally {

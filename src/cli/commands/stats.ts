@@ -4,7 +4,7 @@ import { resetStatistics, totals, type Total } from '../../stats/totals.ts';
 import type { Command } from '../command.ts';
 import { plot } from '../plot.ts';
 import { prometheus, sum } from '../prometheus.ts';
-import { formatBytes, formatSeconds, standardOutput, type Printer } from '../terminal.ts';
+import { formatBytes, formatCount, formatSeconds, standardOutput, type Printer } from '../terminal.ts';
 import { openWorld, type World } from '../world.ts';
 
 interface Options {
@@ -76,7 +76,7 @@ function table(rows: readonly Total[], queue: { jobs: number; uploads: number },
   if (rows.length > sums.size) for (const [ecosystem, total] of sums) printer.line(printer.paint('bold', row('all', ecosystem, total)));
   for (const [ecosystem, { reasons, installs }] of sums) {
     const parts = Object.entries(reasons).sort(([, a], [, b]) => b - a).map(([reason, count]) => `${count} ${reason}`);
-    if (parts.length > 0) printer.line(`${ecosystem}: left to the real tool, of ${installs} installs: ${parts.join(', ')}`);
+    if (parts.length > 0) printer.line(`${ecosystem}: left to the real tool, of ${formatCount(installs, 'install')}: ${parts.join(', ')}`);
   }
-  printer.line(`waiting: ${queue.jobs} jobs, ${queue.uploads} uploads`);
+  printer.line(`waiting: ${formatCount(queue.jobs, 'job')}, ${formatCount(queue.uploads, 'upload')}`);
 }

@@ -10,7 +10,7 @@ import { findGarbage } from '../store/garbage.ts';
 import { inventory, nameOf, readPointers, type Item, type Wanted } from '../store/inventory.ts';
 import { planRemoval, removeItems } from '../store/remove.ts';
 import { usage } from '../store/usage.ts';
-import { formatAge, formatBytes, Progress, standardOutput, type Printer } from '../terminal.ts';
+import { formatAge, formatBytes, formatCount, Progress, standardOutput, type Printer } from '../terminal.ts';
 import { openFleet, openWorld } from '../world.ts';
 
 interface Options {
@@ -99,7 +99,7 @@ async function ls({ store, cache }: Fleet, { wanted, long, json, printer }: Requ
   }
   await flush();
   if (json) printer.line(count === 0 ? ']' : '\n]');
-  else printer.line(`${count} ${count === 1 ? 'entry' : 'entries'} in ${store.label}`);
+  else printer.line(`${formatCount(count, 'entry', 'entries')} in ${store.label}`);
   return count === 0 && wanted.names.length > 0 ? 1 : 0;
 }
 
@@ -140,7 +140,7 @@ async function rm({ store, cache }: Fleet, { wanted, all, yes, dryRun, printer }
   }
   const removal = await planRemoval(store, items, related);
   for (const item of items) printer.line(lineOf(item, undefined));
-  const what = `${items.length} ${items.length === 1 ? 'entry' : 'entries'}, ${formatBytes(removal.bytes)}, from ${store.label}`;
+  const what = `${formatCount(items.length, 'entry', 'entries')}, ${formatBytes(removal.bytes)}, from ${store.label}`;
   if (dryRun) {
     printer.line(`would remove ${what}`);
     return 0;
@@ -167,7 +167,7 @@ async function gc(fleet: Fleet, { wanted, unused, yes, dryRun, printer }: Reques
   progress.end();
   for (const { key, size, why } of garbage) printer.line(`${formatBytes(size).padStart(9)} ${key}: ${why}`);
   printer.flush();
-  const what = `${garbage.length} ${garbage.length === 1 ? 'object' : 'objects'}, ${formatBytes(garbage.reduce((sum, { size }) => sum + size, 0))}`;
+  const what = `${formatCount(garbage.length, 'object')}, ${formatBytes(garbage.reduce((sum, { size }) => sum + size, 0))}`;
   const more = unused === undefined ? '' : `, and what nobody has used for ${unused} days`;
   if (!dryRun && !yes && !(await confirm(`Remove ${what}${more}, from ${fleet.store.label}?`))) return notRemoved(printer);
   const { store } = fleet;
@@ -180,6 +180,6 @@ async function gc(fleet: Fleet, { wanted, unused, yes, dryRun, printer }: Reques
   const entries = unused === undefined ? 0 : await removeUnused({ ...fleet, settings: { ...fleet.settings, storeWindow: unused * DAY } }, now, remove);
   const replaced = await removeSuperseded(fleet, now, remove);
   const uploads = dryRun ? 0 : await store.tidy();
-  printer.line(`${dryRun ? 'would remove' : 'removed'} ${what}${unused === undefined ? '' : `; ${entries} unused entries`}; ${replaced} old objects of snapshots and claims${dryRun ? '' : `; ${uploads} abandoned uploads`}`);
+  printer.line(`${dryRun ? 'would remove' : 'removed'} ${what}${unused === undefined ? '' : `; ${formatCount(entries, 'unused entry', 'unused entries')}`}; ${formatCount(replaced, 'old object')} of snapshots and claims${dryRun ? '' : `; ${formatCount(uploads, 'abandoned upload')}`}`);
   return 0;
 }

@@ -3,7 +3,7 @@ import { AT_ONCE } from '../../fleet/pace.ts';
 import { warm as warmUp, type Warmed } from '../../fleet/snapshot/warm.ts';
 import type { Command } from '../command.ts';
 import { showProgress } from '../progress.ts';
-import { formatBytes } from '../terminal.ts';
+import { formatBytes, formatCount } from '../terminal.ts';
 import { openFleet } from '../world.ts';
 
 export const warm: Command<{ strict: boolean }> = {
@@ -49,6 +49,6 @@ function tell({ period, unpacked, problems }: Warmed, bytes: number, seconds: nu
   }
   const { made, present, failed, full } = unpacked;
   const rest = [...(present > 0 ? [`${present} were there`] : []), ...(failed > 0 ? [`${failed} left out${full ? ': the disk has no room to spare' : ''}`] : [])];
-  console.log(`snapshot ${period}: ${made} entries, ${formatBytes(bytes)} in ${seconds.toFixed(1)} s${rest.length > 0 ? `; ${rest.join(', ')}` : ''}`);
+  console.log(`snapshot ${period}: ${formatCount(made, 'entry', 'entries')}, ${formatBytes(bytes)} in ${seconds.toFixed(1)} s${rest.length > 0 ? `; ${rest.join(', ')}` : ''}`);
   return true;
 }

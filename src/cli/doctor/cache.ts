@@ -7,7 +7,7 @@ import { systemCode } from '../../errors.ts';
 import { isAtWork } from '../../fleet/start.ts';
 import { Spool } from '../../fleet/spool.ts';
 import type { Settings } from '../../settings.ts';
-import { formatBytes } from '../terminal.ts';
+import { formatBytes, formatCount } from '../terminal.ts';
 import { checksOf, explained, type Check } from './check.ts';
 
 const { ok, note, problem } = checksOf('cache');
@@ -39,10 +39,10 @@ function checkWork(cache: LocalCache): Check[] {
   const spool = new Spool(cache);
   const [jobs, uploads] = [spool.jobs().length, spool.uploads().length];
   const stalled = listDir(cache.path('stalled')).length;
-  const waiting = `${jobs} jobs and ${uploads} uploads wait`;
+  const waiting = `${formatCount(jobs, 'job')} and ${formatCount(uploads, 'upload')} wait`;
   return [
     jobs + uploads === 0 ? ok('nothing waits for the background process') : note(`${waiting}${isAtWork(cache) ? '; the background process is at work' : ''}`, 'pkg-cache flush does them now; pkg-cache logs says what went wrong before'),
-    ...(stalled === 0 ? [] : [note(`${stalled} entries have failed a check, and are not cached again`, 'pkg-cache status -s stalled shows them, pkg-cache clean lets them be cached again')]),
+    ...(stalled === 0 ? [] : [note(`${formatCount(stalled, 'entry has', 'entries have')} failed a check, and ${stalled === 1 ? 'is' : 'are'} not cached again`, 'pkg-cache status -s stalled shows them, pkg-cache clean lets them be cached again')]),
   ];
 }
 

@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError } from '../../errors.ts';
+import { HIDDEN_LOCKFILE } from '../../npm/capture.ts';
 import { packageKey } from '../../npm/entry.ts';
 import { isInstalled, nameAt, readLock, type LockPackage } from '../../npm/lockfile.ts';
 import { normalUrl } from '../../policy.ts';
@@ -9,7 +10,7 @@ import type { Environment, Row } from './row.ts';
 
 /** What npm has put into the node_modules of a project, as its hidden lockfile says. Throws USAGE where there is none. */
 export function projectEnvironment(directory: string, cache: LocalCache): Environment {
-  const lock = readLock(join(directory, 'node_modules/.package-lock.json'));
+  const lock = readLock(join(directory, HIDDEN_LOCKFILE));
   if (!lock) throw new PkgCacheError('USAGE', `${directory}/node_modules has no .package-lock.json`, { hint: 'npm leaves one there; other tools do not' });
   const rows = [...lock.packages].filter(([location]) => isInstalled(location)).map(([location, entry]) => rowOf(directory, location, entry, cache));
   return { ecosystem: 'npm', title: directory, rows };
