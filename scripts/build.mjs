@@ -41,6 +41,7 @@ const common = {
   legalComments: 'none',
   metafile: true,
   loader: { '.py': 'text' },
+  alias: { cliui: join(root, 'node_modules/cliui/build/index.cjs') }, // for yargs: cliui's ESM breaks lines of help within words
   logLevel: 'warning',
 };
 

@@ -1,10 +1,10 @@
 import { constants, setPriority } from 'node:os';
-import { PkgCacheError } from '../errors.ts';
+import { PkgCacheError, systemCode } from '../errors.ts';
 import { attend, isDue } from '../fleet/attend.ts';
 import { doJobs, isInstalling, runBackground, type BackgroundOptions } from '../fleet/background.ts';
 import { considerate } from '../fleet/pace.ts';
-import { addCommand } from './command.ts';
-import { add } from './commands/add.ts';
+import { addCommand, type Command } from './command.ts';
+import { add as addPackages } from './commands/add.ts';
 import { clean } from './commands/clean.ts';
 import { config } from './commands/config.ts';
 import { daemon } from './commands/daemon.ts';
@@ -31,10 +31,17 @@ export async function runCli(args: readonly string[]): Promise<number> {
     if (args[0] === 'background') return await background();
     return await command(args);
   } catch (error) {
-    if (!(error instanceof PkgCacheError)) throw error;
+    if (!(error instanceof PkgCacheError)) return tellUnexpected(error);
     console.error(`pkg-cache: ${error.message}${error.hint === undefined ? '' : `\n  ${error.hint}`}`);
     return error.code === 'USAGE' ? 2 : 1;
   }
+}
+
+/** The system says what is wrong with the disk, say. Anything else is a mistake of ours, and where it is helps whoever looks for it. */
+function tellUnexpected(error: unknown): number {
+  const { message = String(error), stack = '' } = error as Partial<Error>;
+  console.error(`pkg-cache: ${message}${systemCode(error) === undefined ? `\n${stack}` : ''}`);
+  return 1;
 }
 
 async function command(args: readonly string[]): Promise<number> {
@@ -49,24 +56,29 @@ async function command(args: readonly string[]): Promise<number> {
     .wrap(Math.min(100, process.stdout.columns ?? 100))
     .scriptName('pkg-cache')
     .usage('$0 <command>\n\nShows and steers the cache behind the pip and npm shims.');
-  addCommand(parser, bareStatus, ended);
-  addCommand(parser, status, ended);
-  addCommand(parser, explain, ended);
-  addCommand(parser, env, ended);
-  addCommand(parser, add, ended);
-  addCommand(parser, remove, ended);
-  addCommand(parser, clean, ended);
-  addCommand(parser, verify, ended);
-  addCommand(parser, logs, ended);
-  addCommand(parser, stats, ended);
-  addCommand(parser, doctor, ended);
-  addCommand(parser, config, ended);
-  addCommand(parser, store, ended);
-  addCommand(parser, flush, ended);
-  addCommand(parser, warm, ended);
-  addCommand(parser, daemon, ended);
-  addCommand(parser, sync, ended);
-  addCommand(parser, snapshot, ended);
+  const names = new Set(['completion']);
+  const add = <Options>(each: Command<Options>): void => {
+    names.add(String(each.command).split(' ')[0] ?? '');
+    addCommand(parser, each, ended);
+  };
+  add(bareStatus);
+  add(status);
+  add(explain);
+  add(env);
+  add(addPackages);
+  add(remove);
+  add(clean);
+  add(verify);
+  add(logs);
+  add(stats);
+  add(doctor);
+  add(config);
+  add(store);
+  add(flush);
+  add(warm);
+  add(daemon);
+  add(sync);
+  add(snapshot);
   parser.completion('completion', 'Print a script that completes commands in a shell');
   // With `exitProcess(false)` yargs would go on, and not know the command that it has just obeyed.
   if (args[0] === 'completion') {
@@ -79,14 +91,19 @@ async function command(args: readonly string[]): Promise<number> {
     .help()
     .version(false)
     .exitProcess(false)
-    .fail((message: string | null, error: Error | undefined, failed) => {
-      if (error) throw error;
-      console.error(`${message ?? ''}\n`);
-      failed.showHelp();
-      code = 2;
+    .fail((message: string | null, error: Error | undefined) => {
+      if (error && error.name !== 'YError') throw error;
+      const [word = ''] = args;
+      throw misunderstood(error?.message ?? message ?? '', word, names);
     })
     .parseAsync();
   return code;
+}
+
+/** What yargs makes of a command line, in our way. */
+function misunderstood(message: string, word: string, names: ReadonlySet<string>): PkgCacheError {
+  if (names.has(word)) return new PkgCacheError('USAGE', message.replace(/\s*\n\s*/g, ' ').trim(), { hint: `pkg-cache ${word} --help` });
+  return new PkgCacheError('USAGE', word.startsWith('-') ? message : `there is no command ${word}`, { hint: 'pkg-cache --help' });
 }
 
 async function background(): Promise<number> {

@@ -199,6 +199,10 @@ describe('statistics', () => {
     const file = join(world.root, 'chart.svg');
     expect(await own.cli(['stats', '--plot', file])).toMatchObject({ code: 0, stdout: '', stderr: '' });
     expect(readFileSync(file, 'utf8')).toMatch(/^<svg [\s\S]*3 local cache[\s\S]*<\/svg>\n$/);
+    const image = join(world.root, 'chart.PNG');
+    expect(await own.cli(['stats', '--days', '7', '--plot', image])).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    expect(readFileSync(image).toString('latin1', 0, 8)).toBe('\x89PNG\r\n\x1a\n');
+    expect(await own.cli(['stats', '--plot', 'chart.gif'])).toMatchObject({ code: 2, stderr: 'pkg-cache: chart.gif ends neither in .svg nor in .png\n' });
   });
 
   it('begin afresh', async () => {

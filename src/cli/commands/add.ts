@@ -18,6 +18,11 @@ interface Options {
   readonly '--'?: readonly string[] | undefined;
 }
 
+const NOTES = `The real pip or npm installs the set into a throw-away environment, through the shim: what is in the cache or in the store comes from there,
+the rest is downloaded, and all of it is in the cache afterwards, and stored. For pip that is a virtual environment of the same interpreter. For a
+lockfile it is a copy of package.json (and those of workspaces), lockfile and .npmrc; the project's own scripts are not run. What follows -- goes to
+the tool; an npm ci that is to be served whole must be given the same.`;
+
 export const add: Command<Options> = {
   command: 'add [requirement..]',
   describe: 'Put packages into the cache (and the store) without installing them anywhere',
@@ -27,12 +32,12 @@ export const add: Command<Options> = {
       .positional('requirement', { type: 'string', array: true, describe: "pip's: requests==2.32.4; npm's: npm:left-pad@1.3.0; or a package-lock.json" })
       .option('file', { alias: 'r', type: 'string', array: true, requiresArg: true, describe: 'A requirements file, or a package-lock.json' })
       .option('python', { type: 'string', requiresArg: true, describe: 'The interpreter, or virtual environment, that it is for; that of pip on PATH if not given' })
-      .epilogue(EPILOGUE)
       .example('$0 add -r requirements.txt', 'in a Dockerfile: what is installed later comes from the cache')
       .example('$0 add package-lock.json -- --omit=dev', 'what npm ci --omit=dev will want')
       .example('$0 add --python .venv flask==3.1.0', 'with its dependencies, as pip finds them now')
       .example('$0 add npm:typescript@5.9.3', 'one package of npm'),
   exits: '0 all of it is in the cache, 1 something is not (it says why), or could not be stored; otherwise that of pip or npm',
+  notes: NOTES,
   run: async ({ requirement = [], file = [], python, '--': more = [] }) => {
     const umask = process.umask(0o022); // trees of npm are known by it, too
     const world = openWorld({ afresh: true });
@@ -41,11 +46,6 @@ export const add: Command<Options> = {
     return code;
   },
 };
-
-const EPILOGUE = `The real pip or npm installs the set into a throw-away environment, through the shim: what is in the cache or in the store comes from there,
-the rest is downloaded, and all of it is in the cache afterwards, and stored. For pip that is a virtual environment of the same interpreter. For a
-lockfile it is a copy of package.json (and those of workspaces), lockfile and .npmrc; the project's own scripts are not run. What follows -- goes to
-the tool; an npm ci that is to be served whole must be given the same.`;
 
 interface Step {
   readonly kind: 'pip' | 'npm' | 'lockfile';

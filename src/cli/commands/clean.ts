@@ -10,6 +10,10 @@ interface Options {
   readonly quiet: boolean;
 }
 
+const NOTES = `Deleted are: entries that were removed; stalled ones, which may then be cached again; those that nobody used for max_days; and,
+the least recently used first, what is more than max_size. Entries that are not in the store yet stay, but for --all. What an install is
+reading stays on disk until a later clean; it is not served to others any more.`;
+
 export const clean: Command<Options> = {
   command: 'clean',
   describe: 'Delete what was removed, what stalled, and what nobody used',
@@ -18,12 +22,12 @@ export const clean: Command<Options> = {
       .option('all', { type: 'boolean', default: false, describe: 'Delete every entry' })
       .option('dry-run', { type: 'boolean', default: false, describe: 'Only say what would go' })
       .option('quiet', { alias: 'q', type: 'boolean', default: false, describe: 'Only say what was freed' })
-      .epilogue(EPILOGUE)
       .example('$0 clean --dry-run', 'what would go, and why')
       .example('$0 clean', 'delete it')
       .example('PKG_CACHE_MAX_DAYS=1 $0 clean', 'with another limit than the configured one')
       .example('$0 clean --all', 'begin afresh, whatever is installing meanwhile'),
   exits: '0 done, 1 the cache cannot be used',
+  notes: NOTES,
   run: ({ all, 'dry-run': dryRun, quiet }) => {
     const { cache, settings, spool } = openWorld();
     const pending = new Set(spool.uploads());
@@ -42,10 +46,6 @@ export const clean: Command<Options> = {
     return 0;
   },
 };
-
-const EPILOGUE = `Deleted are: entries that were removed; stalled ones, which may then be cached again; those that nobody used for max_days; and,
-the least recently used first, what is more than max_size. Entries that are not in the store yet stay, but for --all. What an install is
-reading stays on disk until a later clean; it is not served to others any more.`;
 
 const WORDS: Readonly<Record<Reason, string>> = { all: 'all', removed: 'removed', stalled: 'stalled', unused: 'unused', size: 'too much', 'left over': 'left over' };
 

@@ -43,7 +43,7 @@ function inspect(): ReturnType<typeof inspectSettings> {
 function rowFor(key: string | undefined): Inspected {
   const { rows } = inspect();
   const row = rows.find(({ setting }) => setting.key === key || setting.variable === key);
-  if (!row) throw new PkgCacheError('USAGE', `there is no setting ${key ?? ''}`, { hint: `known are ${rows.map(({ setting }) => setting.key).join(', ')}` });
+  if (!row) throw new PkgCacheError('USAGE', key === undefined ? 'name a setting' : `there is no setting ${key}`, { hint: `known are ${rows.map(({ setting }) => setting.key).join(', ')}` });
   return row;
 }
 

@@ -10,16 +10,20 @@ import { checkStore } from '../doctor/store.ts';
 import { checkTools, sitePackages } from '../doctor/tools.ts';
 import { formatCount, Progress, standardOutput, type Colour, type Printer } from '../terminal.ts';
 
+const NOTES = `Checked are: PATH, and the real tools behind the shims; settings, and where they come from; the cache directory, its disk, and how files
+get from there to where installs go to; the store: what this worker may do there, how fast it answers, whether conditional writes work, and
+its clock. An object below v1/doctor/ is written to the store and removed again. A "note" works, but there is something to know about it.`;
+
 export const doctor: Command<{ json: boolean }> = {
   command: 'doctor',
   describe: 'Look for what keeps the cache from working, and say what to do about it',
   builder: (argv) =>
     argv
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
-      .epilogue(EPILOGUE)
       .example('$0 doctor', 'after installing, and whenever something is not as expected')
       .example("$0 doctor --json | jq '.checks[] | select(.level != \"ok\")'", 'for programs: what is not in order'),
   exits: '0 no problem, 1 a problem was found',
+  notes: NOTES,
   run: async ({ json }) => {
     const progress = new Progress();
     progress.show('looking …');
@@ -33,10 +37,6 @@ export const doctor: Command<{ json: boolean }> = {
     return problems === 0 ? 0 : 1;
   },
 };
-
-const EPILOGUE = `Checked are: PATH, and the real tools behind the shims; settings, and where they come from; the cache directory, its disk, and how files
-get from there to where installs go to; the store: what this worker may do there, how fast it answers, whether conditional writes work, and
-its clock. An object below v1/doctor/ is written to the store and removed again. A "note" works, but there is something to know about it.`;
 
 async function checkAll(env: Env): Promise<Check[]> {
   process.umask(0o022); // what goes into the cache is for all users of this machine

@@ -19,6 +19,9 @@ interface Options {
   readonly json: boolean;
 }
 
+const NOTES = `(cached): the local cache has the same files, by their hashes in RECORD, or by the integrity in npm's hidden lockfile; an install elsewhere would
+be served from there. What pip's packages came from is only known of those. (changed): files are gone, or not as long as they were.`;
+
 export const env: Command<Options> = {
   command: 'env [dir]',
   describe: 'Look at an installed environment: what is in it, where that came from, what of it is cached',
@@ -28,11 +31,11 @@ export const env: Command<Options> = {
       .option('python', { type: 'string', requiresArg: true, describe: 'An interpreter, or the directory of a virtual environment' })
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
       .conflicts('python', 'dir')
-      .epilogue(EPILOGUE)
       .example('$0 env', 'node_modules here if there is one, else the active virtual environment, else that of pip')
       .example('$0 env .venv', 'a virtual environment')
       .example('$0 env --python python3.12', 'an interpreter'),
   exits: '0 done, 2 there is no such environment',
+  notes: NOTES,
   run: ({ dir, python, json }) => {
     const { env: variables, cache } = openWorld();
     const surroundings = { env: variables, cwd: process.cwd(), home: homeDirectory(), cache };
@@ -44,9 +47,6 @@ export const env: Command<Options> = {
     return 0;
   },
 };
-
-const EPILOGUE = `(cached): the local cache has the same files, by their hashes in RECORD, or by the integrity in npm's hidden lockfile; an install elsewhere would
-be served from there. What pip's packages came from is only known of those. (changed): files are gone, or not as long as they were.`;
 
 function understood(look: () => Environment): Environment {
   try {

@@ -16,6 +16,8 @@ interface Options {
   readonly '--'?: readonly string[] | undefined;
 }
 
+const NOTES = `Nothing is installed, downloaded or cached, and nothing counts as used. The store is asked what it has.`;
+
 export const explain: Command<Options> = {
   command: 'explain',
   describe: 'Say what an install would take from the cache, what not, and why',
@@ -23,11 +25,11 @@ export const explain: Command<Options> = {
     argv
       .usage('$0 explain [--json] -- pip install ARG…\n$0 explain [--json] -- npm ci\n\nSays what an install would take from the cache, what not, and why.')
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
-      .epilogue(EPILOGUE)
       .example('$0 explain -- pip install -r requirements.txt', 'each requirement: hit or miss, and why')
       .example('$0 explain -- npm ci', 'for the project in this directory')
       .example('$0 explain --json -- pip --python .venv install flask==3.1.0', 'for programs'),
   exits: '0 all of it would be served, 1 the real tool would run',
+  notes: NOTES,
   run: async ({ '--': commandLine = [], json }) => {
     const [tool, ...args] = commandLine.map(String);
     if (tool === undefined) throw new PkgCacheError('USAGE', 'no command to explain', { hint: 'write it behind `--`: pkg-cache explain -- pip install -r requirements.txt' });
@@ -39,8 +41,6 @@ export const explain: Command<Options> = {
     return explanation.decision === 'served' ? 0 : 1;
   },
 };
-
-const EPILOGUE = `Nothing is installed, downloaded or cached, and nothing counts as used. The store is asked what it has.`;
 
 async function explainCommand(name: string, argv: readonly string[], world: World): Promise<Explanation> {
   const ecosystem = name === 'npm' ? 'npm' : /^pip(?:3(?:\.\d+)?)?$/.test(name) ? 'pip' : undefined;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { dayOf, parseLines, type DayFiles } from '../../cache/day-files.ts';
 import { isLogRecord, logFiles, type LogRecord } from '../../log.ts';
 import type { Command } from '../command.ts';
+import { wholeNumber } from '../numbers.ts';
 import { formatBytes, formatSeconds, standardOutput, type Printer } from '../terminal.ts';
 import { openWorld } from '../world.ts';
 
@@ -18,13 +19,13 @@ export const logs: Command<Options> = {
   builder: (argv) =>
     argv
       .option('follow', { alias: 'f', type: 'boolean', default: false, describe: 'Go on with what comes, until interrupted' })
-      .option('lines', { alias: 'n', type: 'number', describe: 'Only the last so many' })
+      .option('lines', { alias: 'n', type: 'number', requiresArg: true, coerce: wholeNumber('--lines', 0), describe: 'Only the last so many' })
       .option('json', { type: 'boolean', default: false, describe: 'A line of JSON each: time, pid, level, message, entry, seconds, bytes' })
-      .epilogue('Times are local. The log is kept for log_days.')
       .example('$0 logs', 'all that is kept')
       .example('$0 logs -n 20 -f', 'the last 20 lines, and then what comes')
       .example("$0 logs --json | jq 'select(.level != \"info\")'", 'what went wrong'),
   exits: '0 done, 1 the cache cannot be used',
+  notes: 'Times are local. The log is kept for log_days.',
   run: async ({ follow, lines, json }) => {
     const files = logFiles(openWorld().cache);
     const printer = standardOutput();

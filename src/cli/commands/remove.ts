@@ -12,6 +12,9 @@ interface Options {
   readonly file?: readonly string[] | undefined;
 }
 
+const NOTES = `What is removed is not served any more from now on. Installs that are reading it are not disturbed; its files go with
+the next clean. Where there is a store, it comes from there again: see \`pkg-cache store rm\`, and \`blocked\` in the configuration.`;
+
 export const remove: Command<Options> = {
   command: 'remove [name..]',
   describe: 'Take packages out of the local cache',
@@ -19,11 +22,11 @@ export const remove: Command<Options> = {
     argv
       .positional('name', { type: 'string', array: true, describe: 'name, name==version, name@version, na*; pip: or npm: in front for one of them' })
       .option('file', { alias: 'r', type: 'string', array: true, describe: 'What a requirements file or a package-lock.json names' })
-      .epilogue(EPILOGUE)
       .example('$0 remove requests', 'every version of it')
       .example('$0 remove requests==2.32.0 npm:left-pad', 'one version; one that npm installed')
       .example('$0 remove -r requirements.txt', 'what a file names'),
   exits: '0 something was removed, 1 nothing of that is in the cache',
+  notes: NOTES,
   run: ({ name = [], file = [] }) => {
     const { cache, env } = openWorld();
     const rules = [...parseNames(name), ...file.flatMap((each) => namesIn(each, env))];
@@ -49,6 +52,3 @@ export const remove: Command<Options> = {
     return count === 0 ? 1 : 0;
   },
 };
-
-const EPILOGUE = `What is removed is not served any more from now on. Installs that are reading it are not disturbed; its files go with
-the next clean. Where there is a store, it comes from there again: see \`pkg-cache store rm\`, and \`blocked\` in the configuration.`;

@@ -11,7 +11,7 @@ export const snapshot: Command<{ now: boolean }> = {
   describe: 'Pack the hot part of the cache for workers that start',
   builder: (argv) =>
     argv
-      .option('now', { type: 'boolean', default: false, describe: 'Make one now, whatever there is' })
+      .option('now', { type: 'boolean', describe: 'Make one now, whatever there is' })
       .demandOption('now', 'Snapshots are made by the background process; --now makes one at once')
       .example('$0 snapshot --now', 'before many workers are started; exit 1 if it could not be stored'),
   exits: '0 it is stored, 1 it is not: nothing is cached, another one was first, or the store cannot be written',

@@ -1,11 +1,18 @@
 import { writeFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { dayOf } from '../../cache/day-files.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
 import { resetStatistics, totals, type Total } from '../../stats/totals.ts';
 import type { Command } from '../command.ts';
-import { plot } from '../plot.ts';
+import { wholeNumber } from '../numbers.ts';
+import { chartOf, type Chart } from '../plot/chart.ts';
+import { png } from '../plot/png.ts';
+import { svg } from '../plot/svg.ts';
 import { prometheus, sum } from '../prometheus.ts';
 import { formatBytes, formatCount, formatSeconds, standardOutput, type Printer } from '../terminal.ts';
 import { openWorld, type World } from '../world.ts';
+
+const DAY = 86_400_000;
 
 interface Options {
   readonly days?: number | undefined;
@@ -15,52 +22,62 @@ interface Options {
   readonly reset: boolean;
 }
 
+const NOTES = `Days are those of UTC. Kept are counts, bytes and times; no names, paths or URLs. Time saved is an estimate: what the real tool
+took for the same packages when it installed them on this worker (for others: the average), less what serving them took. A day that is over
+is kept as a sum, for 400 days.`;
+
 export const stats: Command<Options> = {
   command: 'stats',
   describe: 'Show what the cache has served, what it has not, and why',
   builder: (argv) =>
     argv
-      .option('days', { type: 'number', describe: 'Only the last so many days, today included' })
+      .option('days', { type: 'number', requiresArg: true, coerce: wholeNumber('--days', 1), describe: 'Only the last so many days, today included' })
       .option('json', { type: 'boolean', default: false, describe: 'Print JSON' })
       .option('prometheus', { type: 'boolean', default: false, describe: 'Print metrics for a scraper' })
-      .option('plot', { type: 'string', describe: 'Write a chart of packages per day, as SVG, to this file', requiresArg: true })
+      .option('plot', { type: 'string', describe: 'Write a chart of packages per day to this file: FILE.svg or FILE.png', requiresArg: true })
       .option('reset', { type: 'boolean', default: false, describe: 'Begin afresh' })
-      .epilogue(EPILOGUE)
       .example('$0 stats', 'a row per day and ecosystem')
-      .example('$0 stats --days 7 --plot week.svg', 'a chart; SVG only, which browsers and converters read')
+      .example('$0 stats --days 7 --plot week.svg', 'a chart of the last seven days; .png works as well')
       .example('$0 stats --prometheus > /var/lib/node_exporter/pkg-cache.prom', "for node_exporter's textfile collector"),
   exits: '0 done, 1 the cache cannot be used',
+  notes: NOTES,
   run: (options) => {
+    refuseContradictions(options);
     const world = openWorld();
     if (options.reset) {
       resetStatistics(world.cache);
       console.error('statistics begin afresh');
       return 0;
     }
-    const all = totals(world.cache);
-    const days = [...new Set(all.map(({ day }) => day))].slice(-(options.days ?? Infinity));
-    show(all.filter(({ day }) => days.includes(day)), world, options);
+    const first = options.days === undefined ? undefined : dayOf(Date.now() - (options.days - 1) * DAY);
+    show(totals(world.cache).filter(({ day }) => first === undefined || day >= first), first, world, options);
     return 0;
   },
 };
 
-const EPILOGUE = `Days are those of UTC. Kept are counts, bytes and times; no names, paths or URLs. Time saved is an estimate: what the real tool
-took for the same packages when it installed them on this worker (for others: the average), less what serving them took. A day that is over
-is kept as a sum, for 400 days.`;
+function refuseContradictions({ json, prometheus: metrics, reset, days }: Options): void {
+  if ([json, metrics, reset].filter(Boolean).length > 1) throw new PkgCacheError('USAGE', '--json, --prometheus and --reset exclude each other');
+  if (metrics && days !== undefined) throw new PkgCacheError('USAGE', '--prometheus takes no --days: its counters count on from the last reset');
+}
 
-function show(rows: readonly Total[], { spool }: World, { json, prometheus: metrics, plot: file }: Options): void {
+/** `first`: the first day that was asked for. */
+function show(rows: readonly Total[], first: string | undefined, { spool }: World, { json, prometheus: metrics, plot: file }: Options): void {
   const printer = standardOutput();
   const queue = { jobs: spool.jobs().length, uploads: spool.uploads().length };
-  if (file !== undefined) write(file, plot(rows));
+  if (file !== undefined) write(file, chartOf(rows, first ?? rows[0]?.day, dayOf(Date.now())));
   if (json) printer.line(JSON.stringify({ days: rows, queue }, null, 2));
   else if (metrics) printer.write(prometheus(rows, queue));
   else if (file === undefined) table(rows, queue, printer);
   printer.flush();
 }
 
-function write(file: string, text: string): void {
+const FORMATS: Readonly<Record<string, (chart: Chart) => string | Buffer>> = { '.svg': svg, '.png': png };
+
+function write(file: string, chart: Chart): void {
+  const format = FORMATS[extname(file).toLowerCase()];
+  if (!format) throw new PkgCacheError('USAGE', `${file} ends neither in .svg nor in .png`);
   try {
-    writeFileSync(file, text);
+    writeFileSync(file, format(chart));
   } catch (error) {
     throw new PkgCacheError('USAGE', `${file} cannot be written: ${systemCode(error) ?? 'unknown error'}`);
   }

@@ -5,6 +5,7 @@ import { removeUnused } from '../../fleet/tend/unused.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { Command } from '../command.ts';
 import { confirm } from '../confirm.ts';
+import { wholeNumber } from '../numbers.ts';
 import { namesIn, parseNames } from '../select.ts';
 import { findGarbage } from '../store/garbage.ts';
 import { inventory, nameOf, readPointers, type Item, type Wanted } from '../store/inventory.ts';
@@ -29,6 +30,10 @@ interface Options {
 
 const DAY = 86_400_000;
 
+const NOTES = `What rm removes stays on the disks of workers and in snapshots, and a worker that has it may store it again: to keep a package out, set
+\`blocked\` for all of them. gc removes archives without a pointer, pointers without an archive, damaged ones, snapshots that were replaced,
+and uploads that were given up; nothing younger than a day.`;
+
 export const store: Command<Options> = {
   command: 'store <action> [name..]',
   describe: 'Show what is in the store, and remove from it',
@@ -41,17 +46,17 @@ export const store: Command<Options> = {
       .option('platform', { alias: 'p', type: 'string', describe: 'Only platforms whose name contains this: cpython-312, aarch64', requiresArg: true })
       .option('long', { alias: 'l', type: 'boolean', default: false, describe: 'ls: sizes too; asks for each entry' })
       .option('all', { type: 'boolean', default: false, describe: 'rm: everything, if nothing is named' })
-      .option('unused', { type: 'number', describe: 'gc: also what no worker has used for so many days', requiresArg: true })
+      .option('unused', { type: 'number', requiresArg: true, coerce: wholeNumber('--unused', 1), describe: 'gc: also what no worker has used for so many days' })
       .option('yes', { alias: 'y', type: 'boolean', default: false, describe: 'rm, gc: do not ask' })
       .option('dry-run', { type: 'boolean', default: false, describe: 'rm, gc: only say what would go' })
       .option('json', { type: 'boolean', default: false, describe: 'ls, du: print JSON' })
-      .epilogue(EPILOGUE)
       .example('$0 store ls', 'every entry: ecosystem, package, platform, origin, when it was stored')
       .example("$0 store ls -l 'torch*' -p cpython-312", 'with sizes, for one version of Python')
       .example('$0 store du', 'by ecosystem and platform')
       .example('$0 store rm requests==2.32.0', 'asks first; --yes where there is no terminal')
       .example('$0 store gc --unused 90 --dry-run', 'what would go'),
   exits: '0 done, 1 nothing of that is in the store, or it could not be done, 2 there is no terminal to ask on',
+  notes: NOTES,
   run: async (options) => {
     const { cache, env } = openWorld();
     const names = [...parseNames(options.name ?? []), ...(options.file ?? []).flatMap((each) => namesIn(each, env))];
@@ -65,10 +70,6 @@ export const store: Command<Options> = {
     }
   },
 };
-
-const EPILOGUE = `What rm removes stays on the disks of workers and in snapshots, and a worker that has it may store it again: to keep a package out, set
-\`blocked\` for all of them. gc removes archives without a pointer, pointers without an archive, damaged ones, snapshots that were replaced,
-and uploads that were given up; nothing younger than a day.`;
 
 interface Request extends Omit<Options, 'name' | 'file'> {
   readonly dryRun: boolean;
@@ -161,7 +162,6 @@ function notRemoved(printer: Printer): number {
 
 async function gc(fleet: Fleet, { wanted, unused, yes, dryRun, printer }: Request): Promise<number> {
   if (wanted.names.length > 0 || wanted.ecosystem !== undefined || wanted.platform !== undefined) throw new PkgCacheError('USAGE', 'gc goes through the whole store', { hint: 'rm takes names, -e and -p' });
-  if (unused !== undefined && !(unused >= 1)) throw new PkgCacheError('USAGE', '--unused takes a number of days, 1 or more');
   const progress = new Progress();
   const garbage = await findGarbage(fleet.store, fleet.cache, (count) => progress.show(`${count} entries looked at`));
   progress.end();

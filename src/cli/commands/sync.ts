@@ -8,7 +8,7 @@ export const sync: Command<{ once: boolean }> = {
   describe: 'Bring down what other workers have stored, and store what they lack',
   builder: (argv) =>
     argv
-      .option('once', { type: 'boolean', default: false, describe: 'Do it now, once' })
+      .option('once', { type: 'boolean', describe: 'Do it now, once' })
       .demandOption('once', 'The background process syncs by itself; --once does it now')
       .example('$0 sync --once', 'exit 1 if the store could not be read, or something was left out'),
   exits: '0 done, 1 the store could not be read, or something was left out',

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { describe, isDamage, type LocalCache, type LocalEntry } from '../../cache/local.ts';
 import { verifyTree } from '../../cache/ready.ts';
+import { PkgCacheError } from '../../errors.ts';
 import { AT_ONCE } from '../../fleet/pace.ts';
 import type { Command } from '../command.ts';
 import { inventory, nameOf, type Item } from '../store/inventory.ts';
@@ -13,18 +14,22 @@ interface Options {
   readonly remove: boolean;
 }
 
+const NOTES = `What differs in the cache is put aside: it is not served any more, and stalled until a clean. What differs in the store is served
+to nobody, because every worker compares it; but it cannot be stored anew as long as it is there.`;
+
 export const verify: Command<Options> = {
   command: 'verify',
   describe: 'Compare every file of the local cache, or all that is in the store, with its hash',
   builder: (argv) =>
     argv
       .option('store', { type: 'boolean', default: false, describe: 'The store instead: reads all of it' })
-      .option('remove', { type: 'boolean', default: false, describe: 'With --store: remove what is damaged', implies: 'store' })
-      .epilogue(EPILOGUE)
+      .option('remove', { type: 'boolean', default: false, describe: 'With --store: remove what is damaged' })
       .example('$0 verify', 'after trouble with a disk, say')
       .example('$0 verify --store --remove', 'what is damaged goes, so that it can be stored anew'),
   exits: '0 all is as it was cached, 1 something was not, or the store could not be read',
+  notes: NOTES,
   run: async ({ store, remove }) => {
+    if (remove && !store) throw new PkgCacheError('USAGE', '--remove goes with --store', { hint: 'what is damaged in the cache is put aside in any case; pkg-cache clean deletes it' });
     const printer = standardOutput();
     const { checked, damaged } = store ? await verifyStore(remove, printer) : verifyCache(printer);
     printer.line(`${checked} checked, ${damaged} damaged`);
@@ -32,9 +37,6 @@ export const verify: Command<Options> = {
     return damaged === 0 ? 0 : 1;
   },
 };
-
-const EPILOGUE = `What differs in the cache is put aside: it is not served any more, and stalled until a clean. What differs in the store is served
-to nobody, because every worker compares it; but it cannot be stored anew as long as it is there.`;
 
 interface Verified {
   readonly checked: number;
