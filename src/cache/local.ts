@@ -9,6 +9,7 @@ import { takeLease, type Lease } from './lease.ts';
 import { isAbandoned, listEntries, type EntryStatus, type Owner } from './listing.ts';
 import { mark, purge } from './removal.ts';
 import { listDir, removeOld } from './sweep.ts';
+import { isYanked, YANKED } from './yanked.ts';
 import { sha256 } from '../hash.ts';
 
 /** An entry that lies in the local cache. */
@@ -107,11 +108,12 @@ export class LocalCache {
     return new Staging(this, id, dir);
   }
 
-  /** Why an entry is not added: it is not wanted here, it has failed a check before, or the disk is full; undefined if there is no reason. */
+  /** Why an entry is not added: it is not wanted here, it was yanked, it has failed a check before, or the disk is full; undefined if there is no reason. */
   whyNot(key: EntryKey): string | undefined {
     const id = entryId(key);
     const refused = this.#rules.whyNot(key);
     if (refused !== undefined) return refused;
+    if (isYanked(this.root, key)) return YANKED;
     if (listDir(this.path('stalled')).some((name) => name.startsWith(id))) return 'it has failed a check before; `pkg-cache clean` lets it be tried again';
     mkdirSync(this.root, { recursive: true });
     return whyFull(this.root, this.#rules);

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { LocalCache, assertTrustworthy } from '../cache/local.ts';
+import { isYanked } from '../cache/yanked.ts';
 import { configFiles, processEnv, readSettings, type Env, type Settings } from '../config.ts';
 import type { Remote } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
@@ -57,7 +58,7 @@ export function openWorld({ afresh = false } = {}): World {
     pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate, policy),
     npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate, policy),
   };
-  const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, allowed: (key) => policy.whyNot(key) === undefined, isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), log });
+  const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, allowed: (key) => policy.whyNot(key) === undefined && !isYanked(cache.root, key), isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), log });
   const openUploads = store === undefined || settings.readOnly ? undefined : (): Promise<Store> => openStore(store);
   const background: BackgroundOptions = {
     cache,

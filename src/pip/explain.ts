@@ -58,7 +58,7 @@ function explainMember(wanted: Wanted, closure: Closure, search: Search): Explai
   if (installed) return { requirement: line, outcome: 'installed', why: `${installed.version} is in the environment${from}` };
   const entry = closure.entries.get(name);
   if (entry) return { requirement: line, ...hit(search.sourceOf(entry), entry.archive.filename, from) };
-  return { requirement: line, outcome: 'miss', why: `${search.whyNot(wanted) ?? 'neither in the local cache nor in the store'}${from}` };
+  return { requirement: line, outcome: 'miss', why: `${search.whyMissing(wanted) ?? 'neither in the local cache nor in the store'}${from}` };
 }
 
 function hit(source: 'cached' | 'store', archive: string, from: string): Pick<Explained, 'outcome' | 'why'> {
@@ -78,5 +78,5 @@ function explainAlone(requirement: Requirement, search: Search): Explained {
   const wanted = { name, pin, requirement };
   const entry = search.find(wanted);
   if (entry) return { requirement: line, ...hit(search.sourceOf(entry), entry.archive.filename, '') };
-  return { requirement: line, outcome: 'miss', why: search.whyNot(wanted) ?? 'not in the local cache' };
+  return { requirement: line, outcome: 'miss', why: search.whyMissing(wanted) ?? 'not in the local cache' };
 }

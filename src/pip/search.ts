@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { entryId, type EntryKey } from '../cache/entry.ts';
+import { isYanked, YANKED } from '../cache/yanked.ts';
 import type { InstallContext, Remote } from '../context.ts';
 import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
 import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
@@ -96,6 +97,11 @@ export class Search {
   /** Why policy has the cache leave a distribution alone, or undefined. */
   whyNot({ name, pin }: Pick<Wanted, 'name' | 'pin'>): string | undefined {
     return this.#context.policy.whyNot({ ecosystem: 'pip', name, version: pin }, sourcesOf(this.#understood.request));
+  }
+
+  /** Why a distribution that was looked for is not there, as far as that is known. */
+  whyMissing(wanted: Pick<Wanted, 'name' | 'pin'>): string | undefined {
+    return this.whyNot(wanted) ?? (this.#keys(wanted).some((key) => isYanked(this.#context.cache.root, key)) ? YANKED : undefined);
   }
 
   /** Under which keys a distribution may lie; none if policy is against it. */

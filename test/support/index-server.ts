@@ -15,6 +15,8 @@ export interface PackageIndex {
   readonly requests: string[];
   /** Marks a file as yanked (PEP 592), with a reason that may be empty. */
   yank(filename: string, reason?: string): void;
+  /** Offers it again. */
+  unyank(filename: string): void;
   /** Connections are refused from here on, until `up`. */
   down(): Promise<void>;
   up(): Promise<void>;
@@ -41,6 +43,7 @@ export async function startIndex(directory: string): Promise<PackageIndex> {
     url: `http://127.0.0.1:${port}/simple/`,
     requests,
     yank: (filename, reason = '') => void yanked.set(filename, reason),
+    unyank: (filename) => void yanked.delete(filename),
     down,
     up: () => listen(port),
     stop: down,

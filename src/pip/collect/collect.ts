@@ -1,7 +1,8 @@
 import { rmSync } from 'node:fs';
-import { entryId } from '../../cache/entry.ts';
+import { entryId, type EntryKey } from '../../cache/entry.ts';
 import { noteOrigin } from '../../cache/origins.ts';
 import type { LocalCache, LocalEntry } from '../../cache/local.ts';
+import { forgetYanked, noteYanked, YANKED } from '../../cache/yanked.ts';
 import type { PipMeta } from '../entry.ts';
 import { pipKey } from '../entry.ts';
 import { normalName } from '../recognise/names.ts';
@@ -28,6 +29,10 @@ export function* collect(cache: LocalCache, details: CollectDetails, willCreate:
     if (!report) return;
     const infos = findInfos(details);
     if (report.cachable.length > 0) noteOrigin(cache, details.origin, details.sources.filter((source) => /^https?:/.test(source)).map((source) => normalUrl(source) ?? '').join(' '));
+    for (const install of report.yanked) {
+      noteYanked(cache, keyOf(install, details));
+      yield { outcome: 'skipped', what: `${install.name}==${install.version}`, why: YANKED };
+    }
     const absent = report.every.find(({ name, version }) => !infos.has(infoKey(name, version)));
     if (absent) {
       yield { outcome: 'skipped', what: `${absent.name}==${absent.version}`, why: 'pip did not finish installing it' };
@@ -52,7 +57,8 @@ function collectOne(cache: LocalCache, details: CollectDetails, install: Reporte
   const what = `${install.name}==${install.version}`;
   if (!install.isWheel && details.buildOptions) return { outcome: 'skipped', what, why: 'it was built with options' };
   if (details.narrow.includes(normalName(install.name))) return { outcome: 'skipped', what, why: 'the request left out other builds of this version' };
-  const key = pipKey(normalName(install.name), install.version, install.isWheel ? details.platform : details.builtPlatform, details.origin);
+  const key = keyOf(install, details);
+  if (install.isYanked === false) forgetYanked(cache, key);
   if (cache.lookup(key)) return { outcome: 'exists' };
   const claim = cache.claimEntry(key);
   if (!claim) return { outcome: 'skipped', what, why: 'another process is at it' };
@@ -64,6 +70,10 @@ function collectOne(cache: LocalCache, details: CollectDetails, install: Reporte
   } finally {
     claim.release();
   }
+}
+
+function keyOf({ name, version, isWheel }: ReportedInstall, { platform, builtPlatform, origin }: CollectDetails): EntryKey {
+  return pipKey(normalName(name), version, isWheel ? platform : builtPlatform, origin);
 }
 
 /** The `.dist-info` directories in the target, and what setup.py leaves instead (`.egg-info`), by normal name and version. */

@@ -6,6 +6,8 @@ export interface ReportedInstall {
   readonly version: string;
   readonly archive: { readonly filename: string; readonly sha256: string };
   readonly isWheel: boolean;
+  /** Whether its index has withdrawn the release (PEP 592); undefined from a pip that does not say (before 23.3). */
+  readonly isYanked: boolean | undefined;
 }
 
 interface RawItem {
@@ -15,10 +17,11 @@ interface RawItem {
   readonly metadata?: { readonly name?: string; readonly version?: string };
 }
 
-/** All that a report says was to be installed: `every` by name and version, `cachable` what may be cached. */
+/** All that a report says was to be installed: `every` by name and version, `cachable` what may be cached, `yanked` what might, but that its index has withdrawn it. */
 export interface Report {
   readonly every: readonly { readonly name: string; readonly version: string }[];
   readonly cachable: readonly ReportedInstall[];
+  readonly yanked: readonly ReportedInstall[];
 }
 
 /**
@@ -30,9 +33,11 @@ export function parseReport(text: string): Report | undefined {
   const report = JSON.parse(text) as { readonly version?: string; readonly install?: readonly RawItem[] };
   if (report.version !== '1' || !Array.isArray(report.install)) return undefined;
   const items = report.install as readonly RawItem[];
+  const fromIndices = items.flatMap(fromIndex);
   return {
     every: items.map((item) => ({ name: item.metadata?.name ?? '', version: item.metadata?.version ?? '' })),
-    cachable: items.flatMap(cachableItem),
+    cachable: fromIndices.filter(({ isYanked }) => isYanked !== true),
+    yanked: fromIndices.filter(({ isYanked }) => isYanked === true),
   };
 }
 
@@ -46,12 +51,12 @@ export function readReport(path: string | undefined): Report | undefined {
   }
 }
 
-function cachableItem({ download_info: download, is_direct: direct, is_yanked: yanked, metadata }: RawItem): ReportedInstall[] {
+function fromIndex({ download_info: download, is_direct: direct, is_yanked: isYanked, metadata }: RawItem): ReportedInstall[] {
   const archive = download?.archive_info;
   const sha256 = archive?.hashes?.['sha256'] ?? /^sha256=([0-9a-f]{64})$/.exec(archive?.hash ?? '')?.[1];
   const filename = archiveName(download?.url ?? '');
-  if (direct || yanked || !sha256 || !filename || !metadata?.name || !metadata.version) return [];
-  return [{ name: metadata.name, version: metadata.version, archive: { filename, sha256 }, isWheel: filename.endsWith('.whl') }];
+  if (direct || !sha256 || !filename || !metadata?.name || !metadata.version) return [];
+  return [{ name: metadata.name, version: metadata.version, archive: { filename, sha256 }, isWheel: filename.endsWith('.whl'), isYanked }];
 }
 
 function archiveName(url: string): string | undefined {

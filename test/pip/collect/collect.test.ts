@@ -24,11 +24,12 @@ function distInfo(lib: string, name: string, version: string): void {
   write(join(lib, `${name}-${version}.dist-info/RECORD`), `${rows.join('')}${name}-${version}.dist-info/RECORD,,\r\n`);
 }
 
-function detailsFor(root: string, names: readonly string[]): CollectDetails {
+function detailsFor(root: string, names: readonly string[], more: object = {}): CollectDetails {
   const report = join(root, 'report.json');
   const install = names.map((name) => ({
     download_info: { url: `https://example.com/${name}-1.0.tar.gz`, archive_info: { hashes: { sha256: 'a'.repeat(64) } } },
     metadata: { name, version: '1.0' },
+    ...more,
   }));
   write(report, JSON.stringify({ version: '1', install }));
   const scheme = { purelib: join(root, 'lib'), platlib: join(root, 'lib'), headers: join(root, 'include/@DIST@'), scripts: join(root, 'bin'), data: root };
@@ -57,4 +58,19 @@ it.each(['!modern', '!https://example.com', '!modern==1'])('caches nothing that 
   const policy = new Policy({ cachable: parseRules(rule)!, blocked: [] });
   const collected = [...collect(tempCache(), detailsFor(root, ['modern']), () => undefined, policy)];
   expect(collected).toMatchObject([{ outcome: 'skipped', what: 'modern==1.0', why: `not cachable by the rule ${rule}` }]);
+});
+
+it('takes a release that was yanked meanwhile out of service, until the index offers it again', () => {
+  const root = tempDir();
+  distInfo(join(root, 'lib'), 'modern', '1.0');
+  const cache = tempCache();
+  const install = (isYanked?: boolean): unknown => [...collect(cache, detailsFor(root, ['modern'], { is_yanked: isYanked }), () => undefined, new Policy({ cachable: [], blocked: [] }))];
+  const statuses = (): string[] => [...cache.list()].map(({ status }) => status);
+  expect(install(false)).toMatchObject([{ outcome: 'created' }]);
+  expect(install(true)).toEqual([{ outcome: 'skipped', what: 'modern==1.0', why: 'its index has yanked it' }]);
+  expect(statuses()).toEqual(['removed']);
+  // An older pip does not say, and what is known stays known.
+  expect(install()).toMatchObject([{ outcome: 'skipped', why: expect.stringContaining('its index has yanked it') as string }]);
+  expect(install(false)).toMatchObject([{ outcome: 'created' }]);
+  expect(statuses()).toEqual(['cached']);
 });

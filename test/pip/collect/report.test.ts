@@ -14,7 +14,7 @@ const item = (change: object = {}, download: object = {}): object => ({
   ...change,
 });
 const report = (...install: object[]): string => JSON.stringify({ version: '1', pip_version: '24.0', install, environment: {} });
-const WHEEL = { name: 'Ash', version: '1.0', archive: { filename: 'ash-1.0-py3-none-any.whl', sha256: HASH }, isWheel: true };
+const WHEEL = { name: 'Ash', version: '1.0', archive: { filename: 'ash-1.0-py3-none-any.whl', sha256: HASH }, isWheel: true, isYanked: false };
 
 it.each([
   ['a wheel', item(), [WHEEL]],
@@ -42,6 +42,11 @@ it('names all that was to be installed, also what is not to be cached', () => {
     { name: 'Ash', version: '1.0' },
     { name: 'b', version: '2' },
   ]);
+});
+
+it('tells what the index has withdrawn, and does not know it of an older pip', () => {
+  const parsed = parseReport(report(item({ is_yanked: true }), item({ is_yanked: undefined, metadata: { name: 'b', version: '2' } })));
+  expect(parsed).toMatchObject({ yanked: [{ name: 'Ash', isYanked: true }], cachable: [{ name: 'b', isYanked: undefined }] });
 });
 
 it.each(['', '{', 'null', '{}', '{"version":"2","install":[]}', '{"version":"1"}', '{"version":"1","install":7}'])('%j is none', (text) => {
