@@ -5,6 +5,7 @@ import { entryDirs, entryStatus, isAbandoned, type EntryStatus } from './listing
 import { archiveIn, type LocalCache } from './local.ts';
 import { readyShelves, shelfUsage } from './shelves.ts';
 import { listDir } from './sweep.ts';
+import { abandonedThrowaways } from './throwaway.ts';
 
 /** Why something goes. */
 export type Reason = 'all' | 'removed' | 'stalled' | 'unused' | 'size' | 'left over';
@@ -133,7 +134,7 @@ class Cleaner {
   *#leftOvers(): Generator<Cleaned> {
     const { cache, stalled, all, dryRun } = this.#request;
     const below = (name: string): string[] => listDir(cache.path(name)).map((each) => cache.path(name, each));
-    for (const path of [...below('trash'), ...below('staging').filter(isAbandoned), ...(stalled || all ? below('stalled') : [])]) {
+    for (const path of [...below('trash'), ...below('staging').filter(isAbandoned), ...abandonedThrowaways(cache), ...(stalled || all ? below('stalled') : [])]) {
       if (this.#isOver()) return;
       const began = Date.now();
       const entry = path.startsWith(cache.path('stalled')) ? { ...entryStatus(path), status: 'stalled' as const } : undefined;

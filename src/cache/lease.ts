@@ -27,13 +27,18 @@ const SEEN_LIMIT = 86_400_000;
 
 /** Takes a lease in `directory`. Where none can be written (another user's cache) one gets one that holds nobody up. */
 export function takeLease(directory: string): Lease {
-  const path = join(directory, `${process.pid}.${hostTag()}.${randomBytes(4).toString('hex')}`);
+  const path = join(directory, holderName());
   try {
     create(path, directory);
   } catch {
     return { release: () => undefined };
   }
   return { release: () => unlinkQuietly(path) };
+}
+
+/** A name for something of this process, by which others can tell whether that is still there. */
+export function holderName(): string {
+  return `${process.pid}.${hostTag()}.${randomBytes(4).toString('hex')}`;
 }
 
 /** Who holds a lease in `directory`. What killed processes have left is removed. */
@@ -48,7 +53,8 @@ export function readers(directory: string): Reader[] {
   });
 }
 
-function isHeld(name: string, age: number): boolean {
+/** Whether the process that has given something this name is still there; `age`: how long ago that was, in milliseconds. */
+export function isHeld(name: string, age: number): boolean {
   const [pid = '', host = ''] = name.split('.');
   if (host !== hostTag()) return age < UNSEEN_LIMIT;
   return age < SEEN_LIMIT && isAlive(Number(pid));

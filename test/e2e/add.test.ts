@@ -3,7 +3,9 @@ import { delimiter, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome, RunOptions } from '../support/run.ts';
 import type { Venv } from '../support/venv.ts';
+import { startGate } from './support/gate.ts';
 import { NpmLab } from './support/npm-lab.ts';
+import { start } from './support/started.ts';
 import type { Worker } from './support/worker.ts';
 
 let lab: NpmLab;
@@ -115,6 +117,31 @@ describe('of npm', () => {
     expect(await add(worker, ['npm:elm@1.0.0', 'ash==1.0'])).toMatchObject({ code: 0 });
     expect(await worker.cached()).toEqual(expect.arrayContaining(['ash==1.0', 'elm==1.0.0', 'oak==1.0.0']));
   });
+});
+
+it.each([['SIGKILL', 1], ['SIGINT', 0]] as const)('one that is ended by %s leaves %d things, which a clean takes, or the next one', async (signal, count) => {
+  const gate = await startGate(lab.world.index.url, ['birch']);
+  const worker = lab.world.worker({ PKG_CACHE_CLEAN_LIMIT: '0' }); // else the background process is quicker
+  const PATH = [worker.shims, venv.bin, lab.world.box.env['PATH']].join(delimiter);
+  const left = (): string[] => ['placing', 'staging', 'trash', 'claims', 'leases'].flatMap((name) => (existsSync(join(worker.cache, 'v1', name)) ? readdirSync(join(worker.cache, 'v1', name)) : []));
+  const interrupted = async (): Promise<void> => {
+    const adding = start('pkg-cache', ['add', 'ash==1.0', 'birch==1.0'], { ...worker.env, PATH, PIP_INDEX_URL: gate.url });
+    await gate.knock();
+    process.kill(-adding.pid, signal);
+    await adding.ended;
+    await worker.settle();
+  };
+  try {
+    await interrupted();
+    expect(left()).toHaveLength(count);
+    expect((await worker.cli(['clean'])).stdout).toContain(count === 0 ? ': nothing to clean\n' : `: ${count} left over\n`);
+    expect(left()).toEqual([]);
+    await interrupted();
+    expect(await add(worker, ['ash==1.0'])).toMatchObject({ code: 0 });
+    expect(left()).toEqual([]);
+  } finally {
+    await gate.stop();
+  }
 });
 
 it.each<[string, string[], string]>([

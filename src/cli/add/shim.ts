@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Env } from '../../config.ts';
@@ -20,7 +21,7 @@ export async function runShim(name: 'pip' | 'npm', argv: readonly string[], env:
   const before = process.umask(umask);
   try {
     const outcome = await runTool(shim, argv, env);
-    return 'code' in outcome ? outcome.code : 1;
+    return 'code' in outcome ? outcome.code : 128 + constants.signals[outcome.signal]; // as shells have it
   } finally {
     process.umask(before);
   }

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { abandonedThrowaways, makeThrowaway } from '../../cache/throwaway.ts';
 import { homeDirectory } from '../../config.ts';
 import { PkgCacheError } from '../../errors.ts';
 import { isLogRecord, logFiles } from '../../log.ts';
@@ -71,12 +72,12 @@ function stepsFor(words: readonly string[], files: readonly string[], python: st
   return steps;
 }
 
-/** What is killed here is swept after a day, as the workshops of installs are. */
+/** What earlier ones left that were killed goes first; `clean` takes it, too. */
 async function take({ kind, wish }: Step, world: World, umask: number): Promise<number> {
   const { cache } = world;
   const env = withoutStrays(world.env);
-  mkdirSync(cache.path('placing'), { recursive: true });
-  const directory = mkdtempSync(cache.path('placing', 'add-'));
+  for (const path of abandonedThrowaways(cache)) rmSync(path, { recursive: true, force: true });
+  const directory = makeThrowaway(cache);
   const surroundings = { env, cwd: process.cwd(), home: homeDirectory(), cache };
   const began = new Date().toISOString();
   const before = new Set(cache.ids());
