@@ -4,8 +4,7 @@ import { reconcile } from './tend/reconcile.ts';
 import { removeUnused } from './tend/unused.ts';
 import { removeSuperseded } from './tend/superseded.ts';
 import { LAYOUT } from '../cache/entry.ts';
-import { PkgCacheError } from '../errors.ts';
-import { remover } from './tend/remove.ts';
+import { ifAllowed, remover } from './tend/remove.ts';
 import { journalOf, readRecords, type Record } from './journal.ts';
 import { listAll } from './small.ts';
 import { seal } from './seal.ts';
@@ -36,7 +35,7 @@ export async function tend(fleet: Fleet): Promise<boolean> {
   if (await isFirst(fleet, everywhere, day, now)) compacted += await compactJournal(fleet, everywhere, await allRecords(fleet, everywhere), now, remove);
   const superseded = await removeSuperseded(fleet, now, remove);
   const unused = await removeUnused(fleet, now, remove);
-  const uploads = await tidy(fleet);
+  const uploads = (await ifAllowed(() => store.tidy(), (why) => log(`abandoned uploads stay in the store: ${why}`))) ?? 0;
   log(`looked after the store: ${mentioned} entries mentioned again, ${compacted} records put together, ${superseded} old objects, ${unused} unused entries and ${uploads} abandoned uploads removed`);
   return true;
 }
@@ -44,17 +43,6 @@ export async function tend(fleet: Fleet): Promise<boolean> {
 /** Claims the day for what concerns a journal, and whether nobody else has. */
 async function isFirst({ store }: Fleet, of: string, day: string, now: number): Promise<boolean> {
   return (await store.create(`v${LAYOUT}/tending/${of}/${day}`, seal({ time: Math.round(now) }))) === 'created';
-}
-
-/** How many abandoned uploads were thrown away; none where that is not allowed. */
-async function tidy({ store, log }: Fleet): Promise<number> {
-  try {
-    return await store.tidy();
-  } catch (error) {
-    if (!(error instanceof PkgCacheError) || error.code !== 'STORE_DENIED') throw error;
-    log(`abandoned uploads stay in the store: ${error.message}`);
-    return 0;
-  }
 }
 
 async function allRecords({ store, log }: Fleet, group: string): Promise<Record[]> {

@@ -32,7 +32,7 @@ const HASH_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991
 /** Statuses for which the SDK knows more to do than to fail: bucket elsewhere, clock off, credentials to be renewed. */
 const FOR_THE_SDK = new Set([301, 307, 308, 400, 401, 403]);
 
-/** The answer to a missing key, which credentials that may not list get as a refusal. */
+/** An error says what it is in its body; more bytes than this are not read. */
 const LONGEST_ERROR = 64 << 10;
 
 /**

@@ -12,15 +12,10 @@ export class BodyReader {
     this.#chunks = body[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   }
 
-  /** The next `length` bytes in memory of their own. */
-  async read(length: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+  /** Fills `buffer` with what comes next. */
+  async fill(buffer: Buffer): Promise<void> {
     let filled = 0;
-    for await (const chunk of this.#take(length)) {
-      bytes.set(chunk, filled);
-      filled += chunk.length;
-    }
-    return bytes;
+    for await (const chunk of this.#take(buffer.length)) filled += chunk.copy(buffer, filled);
   }
 
   /** Writes the next `length` bytes to a new file. */

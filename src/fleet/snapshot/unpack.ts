@@ -7,7 +7,7 @@ import { entryId, type EntryKey } from '../../cache/entry.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
-import { MemoryBudget } from '../memory.ts';
+import { BufferPool } from '../buffers.ts';
 import type { Makers } from '../makers.ts';
 import type { Pace } from '../pace.ts';
 import type { Member, SnapshotIndex } from './format.ts';
@@ -76,7 +76,7 @@ class Unpacking {
   readonly #queue: Stretch[];
   readonly #total: { entries: number; bytes: number };
   readonly #present: number;
-  readonly #memory = new MemoryBudget(MEMORY);
+  readonly #buffers = new BufferPool(MEMORY);
   #made = 0;
   #done = 0;
   #bytes = 0;
@@ -165,8 +165,8 @@ class Unpacking {
     const isOriginal = member.entry.archive.sha512 !== undefined;
     if (isOriginal && member.size > MAX_ORIGINAL) return await reader.skip(member.size);
     if (!isOriginal && member.size > IN_MEMORY) return await this.#unpackFile(member, reader);
-    await this.#memory.run(member.size, async () => {
-      const bytes = await reader.read(member.size);
+    await this.#buffers.use(member.size, async (bytes) => {
+      await reader.fill(bytes);
       this.#tolerant(member, () => (isOriginal ? this.#remake(member, bytes) : this.#unpack(member, { bytes })));
     });
   }

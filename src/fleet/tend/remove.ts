@@ -9,14 +9,22 @@ export function remover({ store, log }: Pick<Fleet, 'store' | 'log'>): Remove {
   let denied = false;
   return async (key) => {
     if (denied) return false;
-    try {
+    const removed = await ifAllowed(async () => {
       await store.remove(key);
       return true;
-    } catch (error) {
-      if (!(error instanceof PkgCacheError) || error.code !== 'STORE_DENIED') throw error;
-      denied = true;
-      log(`nothing old is removed from the store: ${error.message}`);
-      return false;
-    }
+    }, (why) => log(`nothing old is removed from the store: ${why}`));
+    denied = removed === undefined;
+    return removed ?? false;
   };
+}
+
+/** What `work` results in; undefined, and `tell` hears why, where these credentials may not do that. Throws whatever else goes wrong. */
+export async function ifAllowed<T>(work: () => Promise<T>, tell: (why: string) => void): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof PkgCacheError) || error.code !== 'STORE_DENIED') throw error;
+    tell(error.message);
+    return undefined;
+  }
 }
