@@ -1,19 +1,19 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 
 /** Hex SHA-256 of a string (as UTF-8) or of bytes. */
 export function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data, 'hex');
 }
 
 /** Hex SHA-512 of bytes. */
 export function sha512(data: Uint8Array): string {
-  return createHash('sha512').update(data).digest('hex');
+  return hash('sha512', data, 'hex');
 }
 
 /** SHA-256 as RECORD files write it (PEP 376, PEP 427): URL-safe base64 without padding. */
 export function sha256Base64Url(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('base64url');
+  return hash('sha256', data, 'base64url');
 }
 
 const buffer = Buffer.allocUnsafe(1 << 20);

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { EntryFile } from '../cache/entry.ts';
+import type { PkgCacheError } from '../errors.ts';
+import { sha256 } from '../hash.ts';
 import { invalid } from './failure.ts';
 import { END, fileHeader, padding } from './format.ts';
 import { CHUNK, type Reader } from './source.ts';
@@ -12,17 +14,18 @@ import { writeAll, type TreeWriter } from './tree.ts';
 export function unpackFile(reader: Reader, tree: TreeWriter, file: EntryFile, trusted: boolean): void {
   const header = fileHeader(file);
   const whole = header.length + file.size + padding(file.size);
-  if (trusted && whole <= CHUNK) return unpackSmall(reader, tree, file, header, reader.take(whole));
+  if (whole <= CHUNK) return unpackSmall(reader, tree, file, header, { start: reader.take(whole), trusted });
   expectHeader(header, reader, reader.take(header.length), file);
   tree.write(file, (fd) => (trusted ? copyBody(reader, fd, file.size) : copyVerified(reader, fd, file)));
   expectPadding(reader, reader.take(padding(file.size)), file.size);
 }
 
 /** Nearly all files: header, body and padding are in the reader's window at once, from `start` on. */
-function unpackSmall(reader: Reader, tree: TreeWriter, file: EntryFile, header: Buffer, start: number): void {
+function unpackSmall(reader: Reader, tree: TreeWriter, file: EntryFile, header: Buffer, { start, trusted }: { start: number; trusted: boolean }): void {
   const body = start + header.length;
   expectHeader(header, reader, start, file);
   expectPadding(reader, body + file.size, file.size);
+  if (!trusted && sha256(reader.window.subarray(body, body + file.size)) !== file.sha256) throw otherBytes(file);
   tree.write(file, (fd) => writeAll(fd, reader.window, body, file.size));
 }
 
@@ -50,7 +53,11 @@ function copyVerified(reader: Reader, fd: number, file: EntryFile): void {
     digest.update(chunk);
     writeAll(fd, chunk);
   }
-  if (digest.digest('hex') !== file.sha256) throw invalid(`the bytes of ${file.path} have another hash than the list says`);
+  if (digest.digest('hex') !== file.sha256) throw otherBytes(file);
+}
+
+function otherBytes({ path }: EntryFile): PkgCacheError {
+  return invalid(`the bytes of ${path} have another hash than the list says`);
 }
 
 /** The bytes of a member, in chunks that are valid until the next one. */
