@@ -24,11 +24,13 @@ import { noteInstall } from './stats/record.ts';
  *     npm-inside PLAN ARG…     becomes the real npm (npm/inside/npm.ts)
  *     pkg-cache ARG…           the admin command
  *     background               empties the spool
+ *     unpack-thread            unpacks for the thread that started this one (fleet/unpack-threads.ts)
  */
 async function main([mode = '', ...args]: readonly string[]): Promise<void> {
   const [, ecosystem, manner] = /^(pip|npm)(|-shielded|-continue)$/.exec(mode) ?? [];
   if (ecosystem !== undefined) return await (manner === '-continue' ? takeOver : decide)(args, { ecosystem: ecosystem as Ecosystem, role: ROLES[manner as keyof typeof ROLES], aftermath: new Aftermath() });
   if (mode === 'npm-inside') return (await import('./npm/inside/npm.ts')).becomeNpm(args);
+  if (mode === 'unpack-thread') return (await import('./cli/unpack-thread.ts')).runUnpackThread();
   const { runCli } = await import('./cli/main.ts');
   process.exitCode = mode === 'background' ? await runCli(['background']) : await runCli(args);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { EntryKey } from '../../src/cache/entry.ts';
 import type { LocalEntry } from '../../src/cache/local.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import type { Makers } from '../../src/fleet/makers.ts';
+import { unpacksHere } from '../../src/fleet/unpacker.ts';
 import { Known } from '../../src/fleet/known.ts';
 import { AT_ONCE } from '../../src/fleet/pace.ts';
 import { Puller } from '../../src/fleet/pull.ts';
@@ -148,8 +148,8 @@ export class Simulation {
     const cache = new ListedCache(directory, this.#content);
     mkdirSync(cache.path('state'), { recursive: true });
     const settings = { syncEvery: HOUR / 6, syncWindow: 7 * DAY, snapshotEvery: DAY, snapshotLimit: 5e9, storeWindow: 0 };
-    const makers: Makers = { npm: (_cache, key, _meta, archive) => cache.add(this.#content.make(key, archive)) };
-    const fleet = { cache, store: this.store, group: 'simulated', everywhere: 'any', settings, state: new FleetState(cache, 'x'), known: new Known(cache, 'x'), makers, allowed: () => true, hasRoom: () => true, pace: AT_ONCE, log: () => undefined };
+    const unpacker = unpacksHere(cache, { npm: (_cache, key, _meta, archive) => cache.add(this.#content.make(key, archive)) });
+    const fleet = { cache, store: this.store, group: 'simulated', everywhere: 'any', settings, state: new FleetState(cache, 'x'), known: new Known(cache, 'x'), unpacker, allowed: () => true, hasRoom: () => true, pace: AT_ONCE, log: () => undefined };
     return { directory, cache, fleet, dies: this.store.time - Math.log(1 - this.#random()) * this.#scale.lifeHours * HOUR };
   }
 
@@ -167,7 +167,7 @@ export class Simulation {
   }
 
   async #pull(cache: ListedCache, key: EntryKey, n: number): Promise<LocalEntry | undefined> {
-    const puller = new Puller(cache, this.store, () => undefined);
+    const puller = new Puller(cache, this.store, unpacksHere(cache, {}), () => undefined);
     const pulled = await puller.pullOriginals([{ key, sha512: sha512(archiveOf(n)) }], (_original, archive) => cache.add(this.#content.make(key, archive)));
     return [...pulled.values()][0];
   }

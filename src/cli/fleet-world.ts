@@ -9,7 +9,8 @@ import { Known } from '../fleet/known.ts';
 import type { Pace } from '../fleet/pace.ts';
 import { FleetState } from '../fleet/state.ts';
 import { mayWrite } from '../fleet/sync.ts';
-import { remakePackage } from '../npm/remake.ts';
+import { unpackThreads } from '../fleet/unpack-threads.ts';
+import { MAKERS } from './makers.ts';
 import type { Settings } from '../settings.ts';
 import type { Store } from '../store/store.ts';
 import { throttled } from '../store/throttle.ts';
@@ -58,6 +59,7 @@ export class FleetWorld {
     const floor = { minFree: settings.minFree, maxUsed: settings.maxUsed };
     const opened = await openStore();
     const store = settings.syncBandwidth === 0 ? opened : throttled(opened, settings.syncBandwidth);
+    const unpacker = unpackThreads(cache, MAKERS);
     const { state } = this;
     const fleet: Fleet = {
       cache,
@@ -67,13 +69,17 @@ export class FleetWorld {
       readOnly: settings.readOnly,
       state,
       known: this.#known,
-      makers: { npm: remakePackage },
+      unpacker,
       allowed,
       hasRoom: (bytes, used) => makeRoom(cache, bytes, { floor, isNeeded: isPending, usedSince: used }),
       pace,
       log,
     };
-    return { fleet, close: () => opened.close() };
+    const close = (): void => {
+      unpacker.close();
+      opened.close();
+    };
+    return { fleet, close };
   }
 
   /** What uploads have to do with the fleet. `afresh`: whoever was denied to write tries again. */

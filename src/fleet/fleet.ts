@@ -2,9 +2,9 @@ import type { EntryKey } from '../cache/entry.ts';
 import type { LocalCache } from '../cache/local.ts';
 import type { Store } from '../store/store.ts';
 import type { Known } from './known.ts';
-import type { Makers } from './makers.ts';
 import type { Pace } from './pace.ts';
 import type { FleetState } from './state.ts';
+import type { Unpacker } from './unpacker.ts';
 
 /** What the work that concerns the whole fleet is done with. */
 export interface Fleet {
@@ -18,7 +18,7 @@ export interface Fleet {
   /** This worker writes nothing to the store. */
   readonly readOnly?: boolean;
   readonly known: Known;
-  readonly makers: Makers;
+  readonly unpacker: Unpacker;
   /** Whether an entry may be shared, either way. */
   readonly allowed: (key: EntryKey) => boolean;
   /** Whether the disk has room for an entry of so many bytes that was used last at a time (epoch milliseconds); for it, older ones are evicted. */

@@ -1,21 +1,17 @@
-import { createHash } from 'node:crypto';
-import { createWriteStream, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash, randomBytes } from 'node:crypto';
+import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ArchiveSource } from '../archive/source.ts';
-import { unpackEntry } from '../archive/unpack.ts';
 import type { Entry, EntryKey } from '../cache/entry.ts';
 import { entryId } from '../cache/entry.ts';
-import type { LocalCache, LocalEntry, Staging } from '../cache/local.ts';
+import type { LocalCache, LocalEntry } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { BufferPool } from './buffers.ts';
-import { Hasher } from './hasher.ts';
 import { MAX_POINTER, archiveKey, decodePointer, originalKey, pointerKey, type Pointer } from './objects.ts';
-import { readFileSync } from 'node:fs';
+import type { Unpacker } from './unpacker.ts';
 
 /** Archives up to this size (bytes) are held in memory, MEMORY in all; larger ones go through a file. */
 const IN_MEMORY = 64 << 20;
@@ -34,6 +30,9 @@ export interface Original {
   readonly sha512: string;
 }
 
+/** Makes an entry of an original: verifies its bytes, and publishes. */
+export type Make = (original: Original, bytes: Buffer) => LocalEntry | undefined | Promise<LocalEntry | undefined>;
+
 interface Pull {
   readonly key: EntryKey;
   readonly download: () => Promise<LocalEntry | undefined>;
@@ -44,13 +43,14 @@ export class Puller {
   readonly #cache: LocalCache;
   readonly #store: Store;
   readonly #report: (problem: PkgCacheError) => void;
+  readonly #unpacker: Unpacker;
   readonly #pointers = new Map<string, Pointer>();
   readonly #buffers = new BufferPool(MEMORY);
-  readonly #hasher = new Hasher();
 
-  constructor(cache: LocalCache, store: Store, report: (problem: PkgCacheError) => void) {
+  constructor(cache: LocalCache, store: Store, unpacker: Unpacker, report: (problem: PkgCacheError) => void) {
     this.#cache = cache;
     this.#store = store;
+    this.#unpacker = unpacker;
     this.#report = report;
   }
 
@@ -76,14 +76,14 @@ export class Puller {
   }
 
   /** Pulls entries by the archives that they are made of; `make` verifies the bytes, and publishes. What could not be had is left out. */
-  async pullOriginals(wanted: readonly Original[], make: (original: Original, bytes: Buffer) => LocalEntry): Promise<Map<string, LocalEntry>> {
+  async pullOriginals(wanted: readonly Original[], make: Make): Promise<Map<string, LocalEntry>> {
     return await this.#all(
       wanted.filter(({ key }) => this.#cache.whyNot(key) === undefined).map((original) => ({
         key: original.key,
         download: async () => {
           const object = await this.#store.get(originalKey(original.sha512));
           if (!object) return undefined;
-          if (object.size <= MAX_ORIGINAL) return make(original, await readAll(object.body));
+          if (object.size <= MAX_ORIGINAL) return await make(original, await readAll(object.body));
           object.body.destroy();
           return undefined;
         },
@@ -102,7 +102,6 @@ export class Puller {
       }
     };
     await Promise.all(Array.from({ length: PULLS }, work));
-    this.#hasher.close();
     return found;
   }
 
@@ -147,40 +146,41 @@ export class Puller {
 
   async #download(pointer: Pointer): Promise<LocalEntry | undefined> {
     const { archive } = pointer;
-    if (archive.size > IN_MEMORY) return await this.#receive(pointer, (body, staging) => intoFile(body, archive, staging));
-    return await this.#buffers.use(archive.size, (buffer) => this.#receive(pointer, (body) => this.#intoMemory(body, archive, buffer)));
+    if (archive.size > IN_MEMORY) return await this.#receive(pointer, (body) => this.#throughFile(body, pointer));
+    return await this.#buffers.use(archive.size, (buffer) => this.#receive(pointer, (body) => this.#inMemory(body, pointer, buffer)));
   }
 
-  /** `take` verifies the archive's hash. */
-  async #receive({ entry, archive }: Pointer, take: (body: Readable, staging: Staging) => Promise<ArchiveSource>): Promise<LocalEntry | undefined> {
+  async #receive({ entry, archive }: Pointer, unpack: (body: Readable) => Promise<void>): Promise<LocalEntry | undefined> {
     const object = await this.#store.get(archiveKey(archive.sha256));
     if (!object) return undefined;
-    const staging = this.#cache.stage(entry.key);
-    try {
-      if (object.size !== archive.size) {
-        object.body.destroy();
-        throw new PkgCacheError('ARCHIVE_INVALID', `the archive of ${entry.key.name} has another size than its pointer says`);
-      }
-      // The archive's hash has been compared, and whoever made it had hashed every file; names, sizes and modes are compared with
-      // the manifest. Hashing the same bytes twice would take longer than all the rest.
-      unpackEntry(await take(object.body, staging), staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count }, { trusted: true });
-      return staging.publishEntry(entry, readFileSync(join(staging.dir, 'files.json'), 'utf8'));
-    } finally {
-      staging.discard();
+    if (object.size !== archive.size) {
+      object.body.destroy();
+      throw new PkgCacheError('ARCHIVE_INVALID', `the archive of ${entry.key.name} has another size than its pointer says`);
     }
+    await unpack(object.body);
+    return this.#cache.lookup(entry.key);
   }
 
-  async #intoMemory(body: Readable, expected: Pointer['archive'], bytes: Buffer): Promise<ArchiveSource> {
+  async #inMemory(body: Readable, { entry, archive }: Pointer, bytes: Buffer): Promise<void> {
     let received = 0;
     // The store has seen to it that it is not more than that.
     for await (const chunk of body) received += (chunk as Buffer).copy(bytes, received);
-    assertHash(await this.#hasher.sha256(bytes), expected);
-    return { bytes };
+    await this.#unpacker.unpack({ kind: 'archive', entry, source: { bytes }, sha256: archive.sha256 });
+  }
+
+  async #throughFile(body: Readable, { entry, archive }: Pointer): Promise<void> {
+    mkdirSync(this.#cache.path('staging'), { recursive: true });
+    const path = this.#cache.path('staging', `${entryId(entry.key)}.${randomBytes(6).toString('hex')}.tar`);
+    try {
+      await intoFile(body, archive, path);
+      await this.#unpacker.unpack({ kind: 'archive', entry, source: { path }, trusted: true });
+    } finally {
+      rmSync(path, { force: true });
+    }
   }
 }
 
-async function intoFile(body: Readable, expected: Pointer['archive'], staging: Staging): Promise<ArchiveSource> {
-  const path = `${staging.dir}.tar`;
+async function intoFile(body: Readable, expected: Pointer['archive'], path: string): Promise<void> {
   const hash = createHash('sha256');
   const hashing = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -188,18 +188,8 @@ async function intoFile(body: Readable, expected: Pointer['archive'], staging: S
       done(null, chunk);
     },
   });
-  try {
-    await pipeline(body, hashing, createWriteStream(path, { flags: 'wx' }));
-    assertHash(hash.digest('hex'), expected);
-    return { path };
-  } catch (error) {
-    rmSync(path, { force: true });
-    throw error;
-  }
-}
-
-function assertHash(hash: string, expected: Pointer['archive']): void {
-  if (hash !== expected.sha256) throw new PkgCacheError('ARCHIVE_INVALID', `an archive's bytes are not those of ${expected.sha256}`);
+  await pipeline(body, hashing, createWriteStream(path, { flags: 'wx' }));
+  if (hash.digest('hex') !== expected.sha256) throw new PkgCacheError('ARCHIVE_INVALID', `an archive's bytes are not those of ${expected.sha256}`);
 }
 
 async function readAll(body: Readable): Promise<Buffer> {

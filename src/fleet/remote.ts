@@ -7,6 +7,7 @@ import { fileCircuit, memoryCircuit, type CircuitState } from '../store/circuit.
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { Puller } from './pull.ts';
+import { unpackThreads } from './unpack-threads.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -46,7 +47,7 @@ class RemoteStore {
     this.#circuit = circuit;
     this.#waitLimit = waitLimit;
     this.#known = isOpen(circuit);
-    this.#puller = new Puller(cache, store, (problem) => (this.#problem ??= problem));
+    this.#puller = new Puller(cache, store, unpackThreads(cache, {}), (problem) => (this.#problem ??= problem));
   }
 
   manifests(keys: readonly EntryKey[]): Promise<Map<string, Entry>> {

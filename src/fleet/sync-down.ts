@@ -1,8 +1,8 @@
 import { entryId } from '../cache/entry.ts';
-import { PkgCacheError } from '../errors.ts';
+import type { PkgCacheError } from '../errors.ts';
 import type { Fleet } from './fleet.ts';
 import { readJournal, type Record, type Ref } from './journal.ts';
-import { Puller } from './pull.ts';
+import { Puller, type Make } from './pull.ts';
 
 /** How many entries are asked for before others get their turn. */
 const BATCH = 64;
@@ -60,19 +60,18 @@ function missing({ cache, allowed }: Fleet, records: readonly Record[], oldest: 
 }
 
 /** Brings down some entries, and says how many came. */
-async function fetchAll({ cache, store, makers, log }: Fleet, wanted: readonly Wanted[]): Promise<number> {
+async function fetchAll({ cache, store, unpacker, log }: Fleet, wanted: readonly Wanted[]): Promise<number> {
   let failure: PkgCacheError | undefined;
-  const puller = new Puller(cache, store, (problem) => {
+  const puller = new Puller(cache, store, unpacker, (problem) => {
     log(`sync: ${problem.message}`);
     if (problem.code.startsWith('STORE_')) failure ??= problem;
   });
   const originals = new Map(wanted.flatMap(({ ref }) => (ref.original ? [[entryId(ref.key), ref.original] as const] : [])));
   const others = wanted.flatMap(({ ref }) => (ref.original ? [] : [ref.key]));
-  const wantedOriginals = wanted.flatMap(({ ref: { key, original } }) => (original && makers[key.ecosystem] ? [{ key, sha512: original.sha512 }] : []));
-  const make: Parameters<Puller['pullOriginals']>[1] = ({ key }, bytes) => {
-    const maker = makers[key.ecosystem];
-    if (!maker) throw new PkgCacheError('ARCHIVE_INVALID', `nobody here can make an entry of ${key.name}`);
-    return maker(cache, key, originals.get(entryId(key))?.meta, bytes);
+  const wantedOriginals = wanted.flatMap(({ ref: { key, original } }) => (original ? [{ key, sha512: original.sha512 }] : []));
+  const make: Make = async ({ key }, bytes) => {
+    await unpacker.unpack({ kind: 'original', key, meta: originals.get(entryId(key))?.meta, bytes });
+    return cache.lookup(key);
   };
   const manifests = await puller.manifests(others);
   const got = [...(await puller.pull([...manifests.keys()])), ...(await puller.pullOriginals(wantedOriginals, make))];

@@ -6,6 +6,7 @@ import { Known } from '../../src/fleet/known.ts';
 import type { Makers } from '../../src/fleet/makers.ts';
 import { AT_ONCE } from '../../src/fleet/pace.ts';
 import { FleetState } from '../../src/fleet/state.ts';
+import { unpacksHere } from '../../src/fleet/unpacker.ts';
 import { sha256, sha512 } from '../../src/hash.ts';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -42,7 +43,7 @@ export function worker(store: Store, over: Partial<Fleet> = {}): Worker {
     settings: SETTINGS,
     state: new FleetState(cache, 'test'),
     known: new Known(cache, 'test'),
-    makers: MAKERS,
+    unpacker: unpacksHere(cache, MAKERS),
     allowed: () => true,
     hasRoom: () => true,
     pace: AT_ONCE,
@@ -80,7 +81,7 @@ export function makeOriginal(cache: LocalCache, key: EntryKey, archive: Buffer):
   return staging.publish(key, { version: key.version, archive: { filename: 'x.tgz', sha256: sha256(archive), sha512: sha512(archive) }, meta: { sha512: sha512(archive), layout: LAYOUT } }, files);
 }
 
-const MAKERS: Makers = {
+export const MAKERS: Makers = {
   npm: (cache, key, meta, archive) => {
     if ((meta as { sha512?: unknown }).sha512 !== sha512(archive)) throw new PkgCacheError('ARCHIVE_INVALID', 'not those bytes');
     return makeOriginal(cache, key, archive);

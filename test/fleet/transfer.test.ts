@@ -6,6 +6,7 @@ import type { LocalCache } from '../../src/cache/local.ts';
 import { archiveKey, decodePointer, encodePointer, pointerKey } from '../../src/fleet/objects.ts';
 import { Puller } from '../../src/fleet/pull.ts';
 import { push } from '../../src/fleet/push.ts';
+import { unpacksHere } from '../../src/fleet/unpacker.ts';
 import { sha256File } from '../../src/hash.ts';
 import { memoryCircuit } from '../../src/store/circuit.ts';
 import { openStore } from '../../src/store/open.ts';
@@ -31,7 +32,7 @@ async function pushed(contents: Contents = CONTENTS) {
 /** What another worker gets: the entry, and what went wrong. */
 async function pulled(store: Store, cache = tempCache()): Promise<{ cache: LocalCache; found: number; got: boolean; problems: string[]; staging: string[] }> {
   const problems: string[] = [];
-  const puller = new Puller(cache, store, ({ code }) => void problems.push(code));
+  const puller = new Puller(cache, store, unpacksHere(cache, {}), ({ code }) => void problems.push(code));
   const found = await puller.manifests([KEY]);
   const got = await puller.pull([ID]);
   const staging = existsSync(cache.path('staging')) ? readdirSync(cache.path('staging')) : [];
@@ -158,7 +159,7 @@ describe('pulling', () => {
     mkdirSync(cache.root, { recursive: true });
     writeFileSync(cache.path('staging'), '');
     const problems: string[] = [];
-    const puller = new Puller(cache, store, ({ code }) => void problems.push(code));
+    const puller = new Puller(cache, store, unpacksHere(cache, {}), ({ code }) => void problems.push(code));
     await puller.manifests([KEY]);
     expect((await puller.pull([ID])).size).toBe(0);
     expect(problems).toHaveLength(1);

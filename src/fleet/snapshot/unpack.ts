@@ -1,15 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import type { ArchiveSource } from '../../archive/source.ts';
-import { unpackEntry } from '../../archive/unpack.ts';
+import { mkdirSync, rmSync } from 'node:fs';
 import { entryId, type EntryKey } from '../../cache/entry.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
 import { BufferPool } from '../buffers.ts';
-import type { Makers } from '../makers.ts';
 import type { Pace } from '../pace.ts';
+import type { Unpacker, Unpacking } from '../unpacker.ts';
 import type { Member, SnapshotIndex } from './format.ts';
 import { end, plan, type Stretch } from './plan.ts';
 import { BodyReader } from './stream.ts';
@@ -17,7 +14,7 @@ import { BodyReader } from './stream.ts';
 export interface UnpackRequest {
   readonly cache: LocalCache;
   readonly store: Store;
-  readonly makers: Makers;
+  readonly unpacker: Unpacker;
   /** Whether an entry may be had from elsewhere. */
   readonly allowed: (key: EntryKey) => boolean;
   /** Whether the disk has room for an entry of so many bytes that was used last at a time (epoch milliseconds). */
@@ -67,10 +64,10 @@ const TRIES = 3;
 export async function unpackSnapshot(request: UnpackRequest, index: SnapshotIndex): Promise<Unpacked> {
   const allowed = index.members.filter(({ entry }) => request.allowed(entry.key));
   const wanted = allowed.filter(({ entry }) => !request.cache.lookup(entry.key));
-  return await new Unpacking(request, index, wanted, allowed.length - wanted.length).run();
+  return await new UnpackRun(request, index, wanted, allowed.length - wanted.length).run();
 }
 
-class Unpacking {
+class UnpackRun {
   readonly #request: UnpackRequest;
   readonly #pack: SnapshotIndex['pack'];
   readonly #queue: Stretch[];
@@ -167,7 +164,8 @@ class Unpacking {
     if (!isOriginal && member.size > IN_MEMORY) return await this.#unpackFile(member, reader);
     await this.#buffers.use(member.size, async (bytes) => {
       await reader.fill(bytes);
-      this.#tolerant(member, () => (isOriginal ? this.#remake(member, bytes) : this.#unpack(member, { bytes })));
+      const { entry } = member;
+      await this.#unpack(member, isOriginal ? { kind: 'original', key: entry.key, meta: entry.meta, bytes } : { kind: 'archive', entry, source: { bytes } });
     });
   }
 
@@ -178,32 +176,16 @@ class Unpacking {
     const path = cache.path('staging', `${entryId(member.entry.key)}.${randomBytes(6).toString('hex')}.tar`);
     try {
       await reader.save(member.size, path);
-      this.#tolerant(member, () => this.#unpack(member, { path }));
+      await this.#unpack(member, { kind: 'archive', entry: member.entry, source: { path } });
     } finally {
       rmSync(path, { force: true });
     }
   }
 
-  #unpack({ entry }: Member, source: ArchiveSource): void {
-    const staging = this.#request.cache.stage(entry.key);
-    try {
-      unpackEntry(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count });
-      staging.publishEntry(entry, readFileSync(join(staging.dir, 'files.json'), 'utf8'));
-    } finally {
-      staging.discard();
-    }
-  }
-
-  #remake({ entry }: Member, archive: Buffer): void {
-    const make = this.#request.makers[entry.key.ecosystem];
-    const made = make?.(this.#request.cache, entry.key, entry.meta, archive);
-    if (made && made.id !== entryId(entry.key)) throw new PkgCacheError('ARCHIVE_INVALID', `another entry than ${entry.key.name} came out of the snapshot`);
-  }
-
   /** What is wrong with an entry is told, and no more; a disk that is full concerns all. */
-  #tolerant({ entry }: Member, work: () => void): void {
+  async #unpack({ entry }: Member, unpacking: Unpacking): Promise<void> {
     try {
-      work();
+      await this.#request.unpacker.unpack(unpacking);
     } catch (error) {
       if (isFull(error)) this.#full = true;
       else this.#request.report(error instanceof PkgCacheError ? error : new PkgCacheError('ARCHIVE_INVALID', `${entry.key.name} cannot be unpacked`, { cause: error }));
