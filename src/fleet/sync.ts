@@ -38,6 +38,15 @@ export async function sync(fleet: Fleet): Promise<Synced> {
   }
 }
 
+/** The half of `sync` that only reads: what is newer than the snapshot that a worker has warmed up with. Throws as `sync` does. */
+export async function catchUp(fleet: Fleet): Promise<Pick<Synced, 'down' | 'behind'>> {
+  try {
+    return await bringDown(fleet);
+  } finally {
+    fleet.known.save(await fleet.store.now().catch(() => 0));
+  }
+}
+
 /** Whether it is worth a try to write. */
 export function mayWrite({ state, readOnly }: Pick<Fleet, 'state' | 'readOnly'>): boolean {
   if (readOnly) return false;

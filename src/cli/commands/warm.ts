@@ -1,6 +1,8 @@
 import { PkgCacheError } from '../../errors.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
 import { AT_ONCE } from '../../fleet/pace.ts';
 import { warm as warmUp, type Warmed } from '../../fleet/snapshot/warm.ts';
+import { catchUp } from '../../fleet/sync.ts';
 import type { Command } from '../command.ts';
 import { showProgress } from '../progress.ts';
 import { formatBytes, formatCount } from '../terminal.ts';
@@ -8,7 +10,7 @@ import { openFleet } from '../world.ts';
 
 export const warm: Command<{ strict: boolean }> = {
   command: 'warm',
-  describe: "Fill the cache of a worker that starts, from the fleet's newest snapshot",
+  describe: "Fill the cache of a worker that starts: from the fleet's newest snapshot, and what was stored since",
   builder: (argv) =>
     argv
       .option('strict', { type: 'boolean', default: false, describe: 'Exit 1 if there was nothing to warm up with' })
@@ -26,7 +28,9 @@ export const warm: Command<{ strict: boolean }> = {
           progress.update(now);
         });
         progress.done();
-        return tell(warmed, bytes, (performance.now() - started) / 1000) || !strict ? 0 : 1;
+        const isWarm = tell(warmed, bytes, (performance.now() - started) / 1000);
+        if (isWarm) await bringNews(fleet);
+        return isWarm || !strict ? 0 : 1;
       } finally {
         close();
       }
@@ -38,6 +42,17 @@ export const warm: Command<{ strict: boolean }> = {
     }
   },
 };
+
+/** What was stored after the snapshot was made. That it cannot be had is told, and no more. */
+async function bringNews(fleet: Fleet): Promise<void> {
+  try {
+    const { down, behind } = await catchUp(fleet);
+    if (down + behind > 0) console.log(`newer than the snapshot: ${down} brought down${behind > 0 ? `, ${behind} left out` : ''}`);
+  } catch (error) {
+    if (!(error instanceof PkgCacheError)) throw error;
+    console.error(`pkg-cache: nothing newer than the snapshot: ${error.message}`);
+  }
+}
 
 /** Whether there is something to tell but that there was nothing. */
 function tell({ period, unpacked, problems }: Warmed, bytes: number, seconds: number): boolean {
