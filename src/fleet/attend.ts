@@ -18,23 +18,30 @@ export function isDue({ syncEvery }: Pick<FleetSettings, 'syncEvery'>, state: Fl
 }
 
 /**
- * Does what a worker does for the fleet now and then: syncs, and makes the snapshot if that falls to it. One that has never been warm begins with
- * the snapshot. What goes wrong is logged; what `pace` throws is thrown.
+ * Does what a worker does for the fleet now and then: syncs, makes the snapshot if that falls to it, and looks after the store. One that has never
+ * been warm begins with the snapshot. What goes wrong is logged, and does not keep it from the rest: a store that is full can be read, and cleared.
+ * What `pace` throws is thrown.
  */
 export async function attend(fleet: Fleet): Promise<void> {
   const { state, log } = fleet;
   state.update({ triedAt: Date.now() });
-  try {
-    const { warmedAt, read } = state.read();
-    if (warmedAt === undefined && read === undefined) await warmQuietly(fleet);
-    const { down, up, behind } = await sync(fleet);
-    if (down + up + behind > 0) log(`sync: ${down} brought down, ${up} stored, ${behind} left out`);
-    await takePart(fleet);
-    await tend(fleet);
-  } catch (error) {
-    if (!(error instanceof PkgCacheError)) throw error;
-    log(`sync: ${error.message}`);
+  let told: string | undefined;
+  for (const step of [keepUp, takePart, tend]) {
+    try {
+      await step(fleet);
+    } catch (error) {
+      if (!(error instanceof PkgCacheError)) throw error;
+      if (error.message !== told) log(`sync: ${error.message}`);
+      told = error.message;
+    }
   }
+}
+
+async function keepUp(fleet: Fleet): Promise<void> {
+  const { warmedAt, read } = fleet.state.read();
+  if (warmedAt === undefined && read === undefined) await warmQuietly(fleet);
+  const { down, up, behind } = await sync(fleet);
+  if (down + up + behind > 0) fleet.log(`sync: ${down} brought down, ${up} stored, ${behind} left out`);
 }
 
 async function warmQuietly(fleet: Fleet): Promise<void> {

@@ -7,6 +7,7 @@ import { LAYOUT } from '../cache/entry.ts';
 import { ifAllowed, remover } from './tend/remove.ts';
 import { journalOf, readRecords, type Record } from './journal.ts';
 import { listAll } from './small.ts';
+import { isFull } from '../store/failure.ts';
 import { seal } from './seal.ts';
 import { periodName } from './snapshot/format.ts';
 import { mayWrite } from './sync.ts';
@@ -28,21 +29,27 @@ export async function tend(fleet: Fleet): Promise<boolean> {
   state.update({ tended: day });
   if (!(await isFirst(fleet, group, day, now))) return false;
   const remove = remover(fleet);
-  const records = await allRecords(fleet, group);
-  await pace.between();
-  const mentioned = await reconcile(fleet, records, now);
-  let compacted = await compactJournal(fleet, group, records, now, remove);
-  if (await isFirst(fleet, everywhere, day, now)) compacted += await compactJournal(fleet, everywhere, await allRecords(fleet, everywhere), now, remove);
+  // What makes room comes first: in a store that is full nothing else will work.
   const superseded = await removeSuperseded(fleet, now, remove);
   const unused = await removeUnused(fleet, now, remove);
   const uploads = (await ifAllowed(() => store.tidy(), (why) => log(`abandoned uploads stay in the store: ${why}`))) ?? 0;
+  const records = await allRecords(fleet, group);
+  await pace.between();
+  let compacted = await compactJournal(fleet, group, records, now, remove);
+  if (await isFirst(fleet, everywhere, day, now)) compacted += await compactJournal(fleet, everywhere, await allRecords(fleet, everywhere), now, remove);
+  const mentioned = await reconcile(fleet, records, now);
   log(`looked after the store: ${mentioned} entries mentioned again, ${compacted} records put together, ${superseded} old objects, ${unused} unused entries and ${uploads} abandoned uploads removed`);
   return true;
 }
 
-/** Claims the day for what concerns a journal, and whether nobody else has. */
+/** Claims the day for what concerns a journal, and whether nobody else has. A store that is full has no room for a claim either: then all do it. */
 async function isFirst({ store }: Fleet, of: string, day: string, now: number): Promise<boolean> {
-  return (await store.create(`v${LAYOUT}/tending/${of}/${day}`, seal({ time: Math.round(now) }))) === 'created';
+  try {
+    return (await store.create(`v${LAYOUT}/tending/${of}/${day}`, seal({ time: Math.round(now) }))) === 'created';
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    return true;
+  }
 }
 
 async function allRecords({ store, log }: Fleet, group: string): Promise<Record[]> {

@@ -83,6 +83,15 @@ export function isTransient(error: unknown): boolean {
   return (code !== undefined && BROKEN.has(code)) || cause.name === 'RequestTimeTooSkewed';
 }
 
+/** What a store calls it that it has no room left: a system's names, and those of some S3-compatibles. */
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'QuotaExceeded', 'XMinioStorageFull', 'XMinioAdminBucketQuotaExceeded']);
+
+/** Whether a write failed for want of room. What is removed may help. */
+export function isFull(error: unknown): boolean {
+  const { name = '', code = '', status } = causeOf(error) ?? {};
+  return status === 507 || FULL.has(name) || FULL.has(code);
+}
+
 function causeOf(error: unknown): StoreCause | undefined {
   const cause = error instanceof PkgCacheError ? error.cause : undefined;
   return cause instanceof Error ? cause : undefined;

@@ -12,9 +12,10 @@ import { warm } from '../../src/fleet/snapshot/warm.ts';
 import { sync } from '../../src/fleet/sync.ts';
 import { tend } from '../../src/fleet/tend.ts';
 import type { Store } from '../../src/store/store.ts';
+import { published } from '../cache/support.ts';
 import { read } from '../store/helpers.ts';
 import { overStore } from '../support/over-store.ts';
-import { DAY, SETTINGS, directoryStore, fill, keyOf, makeOriginal, names, originalKeyOf, worker, type Worker } from './support.ts';
+import { DAY, SETTINGS, contentsOf, directoryStore, fill, keyOf, makeOriginal, names, originalKeyOf, worker, type Worker } from './support.ts';
 
 const later = (store: Store, ms: number): Store => overStore(store, { now: async () => Date.now() + ms });
 const keys = async (store: Store, prefix: string): Promise<string[]> => (await store.list(prefix)).objects.map(({ key }) => key);
@@ -139,6 +140,18 @@ describe('what nobody uses any more', () => {
     expect(await keys(store, 'v1/pip/')).toEqual([pointerKey(keyOf(1))]);
     expect(await keys(store, 'v1/archives/')).toHaveLength(1);
     expect(await keys(store, 'v1/originals/')).toEqual([]);
+  });
+
+  it('leaves the archive to those who have the same files under another key', async () => {
+    const { store } = await directoryStore();
+    const one = worker(store, { settings });
+    for (const origin of ['index', 'mirror']) published(one.cache, { key: { ...keyOf(0), origin }, contents: contentsOf(0) });
+    await sync(one.fleet);
+    expect([await keys(store, 'v1/pip/'), await keys(store, 'v1/archives/')].map(({ length }) => length)).toEqual([2, 1]);
+    await writeRecords(store, 'test-group', [{ key: { ...keyOf(0), origin: 'mirror' }, size: 1 }], Date.now() + 5 * DAY);
+    await tend({ ...one.fleet, store: later(store, 12 * DAY) });
+    expect(await keys(store, 'v1/pip/')).toEqual([pointerKey({ ...keyOf(0), origin: 'mirror' })]);
+    expect(await keys(store, 'v1/archives/')).toHaveLength(1);
   });
 
   it('and is used again is stored anew, also where a pointer was left without its archive', async () => {

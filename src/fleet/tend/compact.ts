@@ -24,6 +24,7 @@ export async function compactJournal({ store, settings }: Fleet, group: string, 
   const removeAll = async (old: readonly Record[]): Promise<void> => {
     for (const { key } of old) removed += Number(await remove(key));
   };
+  await removeAll(records.filter(({ time }) => now - time > window + DAY));
   for (const record of records) {
     const day = Math.floor(record.time / DAY);
     if (now - record.time > SETTLED && now - record.time <= window) days.set(day, [...(days.get(day) ?? []), record]);
@@ -37,7 +38,6 @@ export async function compactJournal({ store, settings }: Fleet, group: string, 
     const has = new Set((stored ? decodeRecord(stored) : []).map((ref) => entryId(ref.key)));
     await removeAll(of.filter((record) => record.key !== key && record.refs.every((ref) => has.has(entryId(ref.key)))));
   }
-  await removeAll(records.filter(({ time }) => now - time > window + DAY));
   return removed;
 }
 

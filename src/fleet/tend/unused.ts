@@ -23,11 +23,15 @@ export async function removeUnused(fleet: Fleet, now: number, remove: Remove): P
   const { entries, originals } = inUse(records.filter(({ time }) => now - time < age));
   let removed = 0;
   for (const ecosystem of ['pip', 'npm']) {
-    for (const object of await listAll(store, `v${LAYOUT}/${ecosystem}/`)) {
-      const key = entryKeyOf(object.key);
-      if (!key || now - object.modified < age || entries.has(entryId(key))) continue;
+    const listed = await listAll(store, `v${LAYOUT}/${ecosystem}/`);
+    const isUnused = ({ key, modified }: Listed): boolean => {
+      const entryKey = entryKeyOf(key);
+      return entryKey !== undefined && now - modified >= age && !entries.has(entryId(entryKey));
+    };
+    const kept = byPackage(listed.filter((object) => !isUnused(object)));
+    for (const { key } of listed.filter(isUnused)) {
       await fleet.pace.between();
-      removed += Number(await removeEntry(fleet, object, remove));
+      removed += Number(await removeEntry(fleet, key, kept.get(packageOf(key)) ?? [], remove));
     }
   }
   for (const { key, modified } of await listAll(store, `v${LAYOUT}/originals/`)) {
@@ -42,16 +46,35 @@ function inUse(records: readonly Record[]): { entries: Set<string>; originals: S
   return { entries: new Set(refs.map(({ key }) => entryId(key))), originals: new Set(refs.flatMap(({ original }) => original?.sha512 ?? [])) };
 }
 
-async function removeEntry({ store, log }: Fleet, { key }: Listed, remove: Remove): Promise<boolean> {
+/** Name and version. Where another platform or origin has the same, the archive may be the same, too. */
+function packageOf(key: string): string {
+  return key.split('/').slice(4).join('/');
+}
+
+function byPackage(objects: readonly Listed[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { key } of objects) found.set(packageOf(key), [...(found.get(packageOf(key)) ?? []), key]);
+  return found;
+}
+
+/** `kept`: pointers that stay, and may lead to the same archive. */
+async function removeEntry(fleet: Fleet, key: string, kept: readonly string[], remove: Remove): Promise<boolean> {
+  const archive = await archiveAt(fleet, key);
+  if (!(await remove(key))) return false;
+  if (archive === undefined) return true;
+  for (const other of kept) if ((await archiveAt(fleet, other)) === archive) return true;
+  return await remove(archiveKey(archive));
+}
+
+/** The hash of the archive that a pointer leads to, if it can be read. */
+async function archiveAt({ store, log }: Fleet, key: string): Promise<string | undefined> {
   const entryKey = entryKeyOf(key);
-  let archive: string | undefined;
   try {
     const bytes = await readSmall(store, key, MAX_POINTER);
-    archive = bytes && entryKey && decodePointer(bytes, entryKey).archive.sha256;
+    return bytes && entryKey && decodePointer(bytes, entryKey).archive.sha256;
   } catch (error) {
     if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
     log(`unused: ${error.message}`);
+    return undefined;
   }
-  if (!(await remove(key))) return false;
-  return archive === undefined || (await remove(archiveKey(archive)));
 }
