@@ -112,6 +112,23 @@ describe('a package whose install scripts keep to it', () => {
     expect(noted()).toEqual([]);
   });
 
+  it('is in a copy that was made in advance, which is not used where a variable is meant for it', async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `part-${i}`);
+    for (const name of names) lab.registry.publish({ name, version: '1.0.0' });
+    const directory = await lab.project({ dependencies: Object.fromEntries([...names, 'builds'].map((name) => [name, '1.0.0'])) });
+    const { tree } = await reference(directory);
+    const worker = await filled(directory);
+    for (const round of ['a copy', 'renamed']) {
+      const { stdout } = await npm(worker, directory);
+      expect({ round, served: stdout.includes('22 from the cache'), tree: treeOf(directory) }).toEqual({ round, served: true, tree });
+      await worker.settle();
+    }
+    noted();
+    await npm(worker, directory, ['ci'], { BUILDS_FLAVOUR: 'sour' });
+    expect(noted()).toEqual(['builds install', 'builds postinstall']);
+    expect(treeOf(directory)).toEqual(tree);
+  });
+
   it('is spared its scripts in a project that was never seen, by an npm that does the rest', async () => {
     const worker = await filled(await lab.project({ dependencies: { builds: '1.0.0' }, description: 'seen' }));
     const directory = await lab.project({ dependencies: { builds: '1.0.0' }, description: 'never seen' });

@@ -212,7 +212,7 @@ describe('a copy of a whole tree', () => {
   /** A worker that has made a copy of the tree of a project of 30 packages, which it has been seen to use; and the one directory of its shelf. */
   async function prepared(): Promise<{ directory: string; worker: Worker; shelf: string; tree: Tree }> {
     const names = Array.from({ length: 30 }, (_, index) => `part-${index}`);
-    for (const name of names) lab.registry.publish({ name, version: '1.0.0', manifest: { bin: 'cli.js' }, files: { 'cli.js': '#!/usr/bin/env node\n' } });
+    for (const name of names) lab.registry.publish({ name, version: '1.0.0', manifest: { bin: 'cli.js' }, files: { 'cli.js': '#!/usr/bin/env node\n', 'lib/inner.js': '' } });
     const directory = await lab.project({ dependencies: Object.fromEntries(names.map((name) => [name, '1.0.0'])) });
     const { tree } = await lab.reference(directory);
     const worker = await lab.filled(directory, { PKG_CACHE_STORE: undefined });
@@ -235,9 +235,21 @@ describe('a copy of a whole tree', () => {
     expect(readdirSync(join(worker.cache, 'v1/trash'))).toEqual([]);
   });
 
+  function reseal(copy: string, from: RegExp, to: string): void {
+    const text = readFileSync(join(copy, 'seal.json'), 'utf8');
+    expect(text).toMatch(from);
+    writeFileSync(join(copy, 'seal.json'), text.replace(from, to));
+  }
+
   it.each([
     ['lost a file', (copy: string) => rmSync(join(copy, 'node_modules/part-3/index.js'))],
-    ['was made before the machine was started again', (copy: string) => writeFileSync(join(copy, 'seal.json'), readFileSync(join(copy, 'seal.json'), 'utf8').replace(/"boot":"[^"]*"/, '"boot":"earlier"'))],
+    ['was made before the machine was started again', (copy: string) => reseal(copy, /"boot":"[^"]*"/, '"boot":"earlier"')],
+    ['has a seal of another form', (copy: string) => reseal(copy, /"form":\d+/, '"form":0')],
+    ['is of another tree', (copy: string) => reseal(copy, /"manifest":"[^"]*"/, '"manifest":"0"')],
+    ['is two hours old, and lost a file inside of a package', (copy: string) => {
+      rmSync(join(copy, 'node_modules/part-3/lib/inner.js'));
+      reseal(copy, /"made":\d+/, `"made":${Date.now() - 7_200_000}`);
+    }],
     ['is half there', (copy: string) => rmSync(join(copy, 'seal.json'))],
   ])('that %s is not used', async (_, damage) => {
     const { directory, worker, shelf, tree } = await prepared();
