@@ -1,10 +1,10 @@
-import { lstatSync, readFileSync, readlinkSync } from 'node:fs';
+import { lstatSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { listDir } from '../cache/sweep.ts';
 import { binsOf, isBin } from './bins.ts';
 import type { TreeMeta } from './entry.ts';
 import type { Report } from './inside/plan.ts';
-import { comesInBundle, hasCredentials, isInstalled, parseLock, type Lock } from './lockfile.ts';
+import { comesInBundle, hasCredentials, isInstalled, leftOutOf, parseLock, type Lock } from './lockfile.ts';
 import type { Project } from './project.ts';
 
 /** What npm made of a project, as it says itself in its hidden lockfile, and the links that it made. */
@@ -40,7 +40,12 @@ export function captureTree({ directory, lock }: Project, { ignoreScripts }: { r
   const built = [...new Set(run.map(({ location }) => location))].sort();
   const bins = readBins(directory, hidden);
   if (!bins) return undefined;
-  return { hidden: text, packages, links, bins, built, unreviewed: report?.unreviewed ?? [] };
+  const empty = [...leftOutOf(lock, hidden)].filter((path) => isEmptyDirectory(join(directory, path))).sort();
+  return { hidden: text, packages, links, bins, built, unreviewed: report?.unreviewed ?? [], ...(empty.length > 0 && { empty }) };
+}
+
+function isEmptyDirectory(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true && readdirSync(path).length === 0;
 }
 
 /** A registry's tarball; also where the lockfile does not say where from, because it leaves that out for registries. */

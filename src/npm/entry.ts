@@ -27,6 +27,8 @@ export interface TreeMeta {
   readonly built: readonly string[];
   /** What npm says about install scripts that nobody has reviewed. */
   readonly unreviewed: readonly (readonly [title: string, text: string])[];
+  /** Empty directories above packages that npm has left out, if there are any: npm 10 leaves those of scopes. */
+  readonly empty?: readonly string[];
   /** Symbolic links in `.bin` directories. */
   readonly bins: readonly (readonly [path: string, target: string])[];
 }

@@ -93,6 +93,12 @@ export function comesInBundle(location: string, packages: Lock['packages']): boo
   return packages.get(location)?.inBundle === true && packages.get(outermost)?.inBundle !== true;
 }
 
+/** The directories that packages of a lockfile which are not in the hidden one would have lain in. */
+export function leftOutOf({ packages }: Lock, hidden: Lock): Set<string> {
+  const absent = [...packages.keys()].filter((location) => isInstalled(location) && !hidden.packages.has(location));
+  return new Set(absent.flatMap((location) => [...location.matchAll(/\//g)].map(({ index }) => location.slice(0, index))).filter(isInstalled));
+}
+
 /** The name under which a package is installed: the last part of its location, with its scope. */
 export function nameAt(location: string): string {
   return location.slice(location.lastIndexOf('node_modules/') + 'node_modules/'.length);

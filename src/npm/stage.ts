@@ -32,6 +32,7 @@ export function assemble(stage: string, parts: Parts): void {
   const { meta, umask } = parts;
   mkdirSync(stage);
   for (const [location, integrity] of meta.packages) copyTo(stage, location, integrity, parts);
+  for (const path of meta.empty ?? []) makeDirectory(join(stage, path), umask);
   for (const [location, target] of [...meta.links, ...meta.bins]) {
     makeDirectory(dirname(join(stage, location)), umask);
     symlinkSync(target, join(stage, location));

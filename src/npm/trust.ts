@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { binsOf, isBin } from './bins.ts';
 import type { TreeMeta } from './entry.ts';
 import { isPairs, isTexts } from './forms.ts';
-import { comesInBundle, isInstalled, type Lock, type LockPackage } from './lockfile.ts';
+import { comesInBundle, isInstalled, leftOutOf, type Lock, type LockPackage } from './lockfile.ts';
 import type { NpmRequest } from './recognise/request.ts';
 
 /**
@@ -23,14 +23,16 @@ export function whyNotTrusted(tree: TreeMeta, hidden: Lock, lock: Lock, request:
   }
   const stray = tree.packages.find(([location]) => !isInstalled(location) || !hidden.packages.has(location));
   const link = tree.links.find(([location, target]) => target !== targetOf(location, hidden.packages.get(location)));
+  const leftOut = tree.empty && leftOutOf(lock, hidden);
+  const needless = tree.empty?.find((path) => leftOut?.has(path) !== true);
   const bins = binsOf(hidden);
-  return stray?.[0] ?? link?.[0] ?? tree.bins.find(([path, target]) => !isBin(bins, path, target))?.[0];
+  return stray?.[0] ?? link?.[0] ?? needless ?? tree.bins.find(([path, target]) => !isBin(bins, path, target))?.[0];
 }
 
 /** Whether a manifest has the form of a tree's: that it was stored under the right key says nothing about that. */
 function isTree(meta: unknown): meta is TreeMeta {
-  const { packages, links, bins, unreviewed, built, unsupported } = (meta ?? {}) as Partial<Record<keyof TreeMeta, unknown>>;
-  return [packages, links, bins, unreviewed].every(isPairs) && [built, unsupported].every(isTexts);
+  const { packages, links, bins, unreviewed, built, unsupported, empty = [] } = (meta ?? {}) as Partial<Record<keyof TreeMeta, unknown>>;
+  return [packages, links, bins, unreviewed].every(isPairs) && [built, unsupported, empty].every(isTexts);
 }
 
 /** Where npm makes a link lead (reify.js, `#symlink`): relative to where the link lies. */

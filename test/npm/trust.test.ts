@@ -42,13 +42,27 @@ describe('a tree that somebody has made', () => {
     ['a bin that leads out', { bins: [['node_modules/.bin/a', '../../../../bin/sh']] }],
     ['a bin that leads to another package', { bins: [['node_modules/.bin/a', '../@s/b/bin/b.js']] }],
     ['a bin of a name that nobody has', { bins: [['node_modules/.bin/ls', '../a/cli.js']] }],
+    ['a directory that nothing was left out of', { empty: ['node_modules/@s'] }],
+    ['a directory outside', { empty: ['..'] }],
     ['a bin outside', { bins: [['../node_modules/.bin/a', '../a/cli.js']] }],
   ])('is not with %s', (_, tree) => {
     expect(judge(tree)).toBeTypeOf('string');
   });
 
+  it('is not with odd directories', () => {
+    for (const odd of [null, 'text', [null], [['one']], [{}]]) expect(judge({ empty: odd as never })).toBe('it is no tree');
+  });
+
   it.each(['packages', 'links', 'bins', 'built', 'unsupported', 'unreviewed'])('is not with odd %s', (part) => {
     for (const odd of [undefined, null, 'text', [null], [['one']], [[1, 2]], [{}]]) expect(judge({ [part]: odd })).toBe('it is no tree');
+  });
+
+  it('may have empty directories that packages were left out of', () => {
+    const optional = { ...PACKAGES, 'node_modules/@t/d': { version: '1.0.0', integrity: 'sha512-d', optional: true } };
+    const [lock, hidden] = [optional, PACKAGES].map((packages) => parseLock(JSON.stringify({ lockfileVersion: 3, packages })));
+    const request = requestOf('ci', world(directory({ 'package.json': '{}' })));
+    expect(whyNotTrusted({ ...TREE, empty: ['node_modules/@t'] }, hidden!, lock!, request)).toBeUndefined();
+    for (const empty of [['node_modules/@s'], ['node_modules/@t/d'], [''], ['node_modules/@t/..']]) expect(whyNotTrusted({ ...TREE, empty }, hidden!, lock!, request)).toBe(empty[0]);
   });
 
   it('needs what the project bundles, but not what comes in the tarball of another package', () => {
