@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, statSync, unlinkSync, uti
 import { dirname } from 'node:path';
 import { hostname } from 'node:os';
 import { systemCode } from '../errors.ts';
+import { sha256 } from '../hash.ts';
 
 /**
  * A claim says "somebody is at work on this already". It saves work and nothing else: whatever is done under a claim
@@ -13,7 +14,7 @@ export interface Claim {
   release(): void;
 }
 
-/** Without a sign of life for this long (ms), a holder on another host or in another pid namespace counts as gone. */
+/** Without a sign of life for this long (ms), a holder on another host or in another container counts as gone. */
 const SILENCE_LIMIT = 120_000;
 
 /** A claim without its holder's name was made by somebody who is just about to write it, or died there. In milliseconds. */
@@ -103,15 +104,20 @@ export function isAlive(pid: number): boolean {
 
 let identity: string | undefined;
 
-/** Pids mean something only inside one pid namespace of one host. */
+/** Where we are: pids mean something only inside one pid namespace of one host, and paths inside one mount namespace. */
 export function hostIdentity(): string {
-  identity ??= `${hostname()}:${pidNamespace()}`;
+  identity ??= `${hostname()}:${namespace('pid')}:${namespace('mnt')}`;
   return identity;
 }
 
-function pidNamespace(): string {
+/** The same in a few characters, for the names of files. */
+export function hostTag(): string {
+  return sha256(hostIdentity()).slice(0, 8);
+}
+
+function namespace(kind: 'pid' | 'mnt'): string {
   try {
-    return String(statSync('/proc/self/ns/pid').ino);
+    return String(statSync(`/proc/self/ns/${kind}`).ino);
   } catch {
     return 'host';
   }

@@ -2,8 +2,7 @@ import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, unlinkSync } from
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { systemCode } from '../errors.ts';
-import { sha256 } from '../hash.ts';
-import { hostIdentity, isAlive } from './claim.ts';
+import { hostTag, isAlive } from './claim.ts';
 import { listDir } from './sweep.ts';
 
 /**
@@ -21,7 +20,7 @@ export interface Reader {
   readonly since: number;
 }
 
-/** A holder that cannot be looked for (another host, another pid namespace) counts as gone after an hour, any other after a day. In milliseconds. */
+/** A holder that cannot be looked for (another host, another container) counts as gone after an hour, any other after a day. In milliseconds. */
 const UNSEEN_LIMIT = 3_600_000;
 const SEEN_LIMIT = 86_400_000;
 
@@ -58,10 +57,6 @@ export function isHeld(name: string, age: number): boolean {
   const [pid = '', host = ''] = name.split('.');
   if (host !== hostTag()) return age < UNSEEN_LIMIT;
   return age < SEEN_LIMIT && isAlive(Number(pid));
-}
-
-function hostTag(): string {
-  return sha256(hostIdentity()).slice(0, 8);
 }
 
 function create(path: string, directory: string): void {

@@ -1,7 +1,7 @@
 import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
 import { SIGN_EVERY, flightName, signKey, type Phase } from './flights.ts';
-import { hasEnded, spooledAt, type Job, type Spool, type Spooled } from './spool.ts';
+import { hasEnded, isElsewhere, spooledAt, type Job, type Spool, type Spooled } from './spool.ts';
 
 /** Installs that are shorter than this (ms) are not announced: whoever waited for what they bring would lose by it. */
 const WORTH_IT = 3_000;
@@ -72,7 +72,8 @@ export class Announcer {
   }
 
   #jobs(): FlightJob[] {
-    return this.#options.spool.jobs().filter((spooled): spooled is FlightJob => spooled.job.kind === 'flight');
+    const flights = this.#options.spool.jobs().filter((spooled): spooled is FlightJob => spooled.job.kind === 'flight');
+    return flights.filter((flight) => !isElsewhere(flight) || hasEnded(flight.job.after, spooledAt(flight)));
   }
 
   #announce({ path, job }: FlightJob): void {

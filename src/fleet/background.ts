@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts';
 import { Announcer } from './announce.ts';
 import { push } from './push.ts';
 import { claimOfBackground } from './start.ts';
-import { hasEnded, spooledAt, type Job, type Spool, type Spooled } from './spool.ts';
+import { hasEnded, isElsewhere, spooledAt, type Job, type Spool, type Spooled } from './spool.ts';
 
 /** What an ecosystem does with a `collect` job: snapshots, one at a time. It calls `willCreate` with an entry's id before that is visible. */
 export type Collector = (cache: LocalCache, details: unknown, willCreate: (id: string) => void) => Iterable<Collected>;
@@ -94,12 +94,12 @@ const UPLOAD_PAUSE = 60_000;
 async function emptySpool(options: BackgroundOptions): Promise<Remainder> {
   const work = new SpoolWork(options);
   for (;;) {
-    const before = options.spool.jobs().length;
+    const before = ownJobs(options).length;
     const done = await work.round();
-    const jobs = options.spool.jobs();
-    if (jobs.length === 0) return remaining(options, work.problem);
+    const count = ownJobs(options).length;
+    if (count === 0) return remaining(options, work.problem);
     // Installers that are still at work are waited for.
-    if (!done && jobs.length === before) await sleep(100);
+    if (!done && count === before) await sleep(100);
   }
 }
 
@@ -130,9 +130,12 @@ export class SpoolWork {
   }
 }
 
+/** After so many milliseconds an install that cannot be seen from here counts as done, or as having died with its container. */
+const UNSEEN_INSTALL = 600_000;
+
 /** Whether an install is at work on this machine: one that is watched, or that places files. */
 export function isInstalling({ cache, spool }: Pick<BackgroundOptions, 'cache' | 'spool'>): boolean {
-  const watched = spool.jobs().some((spooled) => (spooled.job.kind === 'collect' || spooled.job.kind === 'flight') && !isDue(spooled));
+  const watched = spool.jobs().some((spooled) => (spooled.job.kind === 'collect' || spooled.job.kind === 'flight') && !isDue(spooled) && !(isElsewhere(spooled) && Date.now() - spooledAt(spooled) > UNSEEN_INSTALL));
   return watched || listDir(cache.path('claims')).some((name) => name.startsWith('env-') && isClaimed(cache.path('claims', name)));
 }
 
@@ -250,8 +253,12 @@ async function uploadOne(cache: LocalCache, spool: Spool, store: Store, id: stri
   return stored;
 }
 
-function remaining({ spool, openStore }: BackgroundOptions, problem: string | undefined): Remainder {
-  return { waiting: spool.jobs().length, uploads: openStore ? spool.uploads() : [], problem };
+function ownJobs({ spool }: BackgroundOptions): Spooled[] {
+  return spool.jobs().filter((job) => !isElsewhere(job));
+}
+
+function remaining(options: BackgroundOptions, problem: string | undefined): Remainder {
+  return { waiting: ownJobs(options).length, uploads: options.openStore ? options.spool.uploads() : [], problem };
 }
 
 function messageOf(error: unknown): string {

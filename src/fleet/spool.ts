@@ -143,7 +143,12 @@ export function watch(pid: number): Watched {
   return { pid, host: hostIdentity(), started: startOf(pid) };
 }
 
-/** Whether a watched process has ended. One of another host or pid namespace cannot be seen from here and counts as ended after a day. */
+/** Whether only others can do a job: what it waits for, and what that brings, is on another host, or in another container. */
+export function isElsewhere({ job }: Spooled): boolean {
+  return 'after' in job && job.after.host !== hostIdentity();
+}
+
+/** Whether a watched process has ended. One of elsewhere cannot be seen from here and counts as ended after a day. */
 export function hasEnded(watched: Watched, since: number): boolean {
   if (watched.host !== hostIdentity()) return Date.now() - since > 86_400_000;
   return !isAlive(watched.pid) || startOf(watched.pid) !== watched.started;

@@ -1,14 +1,14 @@
 import { statSync } from 'node:fs';
-import { isClaimed } from '../cache/claim.ts';
+import { hostTag, isClaimed } from '../cache/claim.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { sha256 } from '../hash.ts';
 
-/** Held by the one background process of a cache. */
+/** Held by the one background process that a cache has here: what an install in a container has brought can only be found in there. */
 export function claimOfBackground(cache: LocalCache): string {
-  return cache.path('claims', 'background');
+  return cache.path('claims', `background-${hostTag()}`);
 }
 
-/** Whether a background process is at work on this cache. */
+/** Whether a background process is at work here on this cache. */
 export function isAtWork(cache: LocalCache): boolean {
   return isClaimed(claimOfBackground(cache));
 }

@@ -133,7 +133,7 @@ it('a background process that is killed in the middle loses nothing', async () =
     const worker = world.worker(store.env);
     await worker.pip(await world.venv(), ['install', 'ash==2', 'birch==1']);
     await until(() => store.log.some(({ method, path }) => method !== 'GET' && !path.includes('/flights/')));
-    const claim = JSON.parse(readFileSync(join(worker.cache, 'v1/claims/background'), 'utf8')) as { pid: number };
+    const claim = JSON.parse(readFileSync(worker.backgroundClaim, 'utf8')) as { pid: number };
     process.kill(claim.pid, 'SIGKILL');
     await until(() => processesOf(worker.cache).length === 0);
     expect((await worker.rows()).map(({ status }) => status)).toEqual(['pending', 'pending']);

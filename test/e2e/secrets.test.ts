@@ -44,7 +44,7 @@ function held(env: Env): { worker: Worker; release: () => void } {
   mkdirSync(lab.world.box.home, { recursive: true });
   // A store of its own, or it would have from there what others have stored.
   const worker = lab.world.worker({ PIP_INDEX_URL: undefined, PKG_CACHE_STORE: `${lab.world.store}-${made++}`, ...env });
-  const claim = join(worker.cache, 'v1/claims/background');
+  const claim = worker.backgroundClaim;
   mkdirSync(dirname(claim), { recursive: true });
   writeFileSync(claim, JSON.stringify({ pid: process.pid, host: hostIdentity() }));
   return { worker, release: () => unlinkSync(claim) };

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFaultServer, type Fault } from '../support/fault-server.ts';
 import { run } from '../support/run.ts';
@@ -98,7 +97,7 @@ it('uploading holds no pipe open', async () => {
     const { code, stdout } = await run('sh', ['-c', 'output=$(pip install cedar==1 2>&1) && echo "${output##*Successfully}"'], { env: worker.environment(venv) });
     expect({ code, stdout }).toEqual({ code: 0, stdout: ' installed cedar-1\n' });
     // The claim is held while there is background work: had the shell waited for that, there would be none any more.
-    await until(() => existsSync(join(worker.cache, 'v1/claims/background')) && store.log.some(({ method }) => method === 'PUT'));
+    await until(() => existsSync(worker.backgroundClaim) && store.log.some(({ method }) => method === 'PUT'));
   } finally {
     await store.stop();
   }

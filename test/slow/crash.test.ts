@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tryClaim } from '../../src/cache/claim.ts';
 import { Spool } from '../../src/fleet/spool.ts';
 import { LocalCache } from '../../src/cache/local.ts';
+import { claimOfBackground } from '../../src/fleet/start.ts';
 import { treeOf, type Tree } from '../e2e/support/tree.ts';
 import { remove, startWorld, type World } from '../e2e/support/world.ts';
 import type { Worker } from '../e2e/support/worker.ts';
@@ -115,7 +116,7 @@ describe.skipIf(reason !== undefined)('a background process that is killed', () 
     mkdirSync(store);
     const worker = world.worker({ PKG_CACHE_DIR: cacheDir, PKG_CACHE_STORE: store });
     const cache = new LocalCache(cacheDir);
-    const claim = tryClaim(cache.path('claims', 'background'))!;
+    const claim = tryClaim(claimOfBackground(cache))!;
     await fill(worker, new Spool(cache));
     claim.release();
     return { worker, store, before: keep(worker.cache, store) };

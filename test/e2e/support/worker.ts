@@ -1,5 +1,7 @@
 import { delimiter, join } from 'node:path';
 import { DayFiles } from '../../../src/cache/day-files.ts';
+import { LocalCache } from '../../../src/cache/local.ts';
+import { claimOfBackground } from '../../../src/fleet/start.ts';
 import { mustRun, run, type Outcome, type RunOptions } from '../../support/run.ts';
 import type { Venv } from '../../support/venv.ts';
 
@@ -26,6 +28,11 @@ export class Worker {
 
   get cache(): string {
     return this.env['PKG_CACHE_DIR'] ?? '';
+  }
+
+  /** Held by the background process. */
+  get backgroundClaim(): string {
+    return claimOfBackground(new LocalCache(this.cache));
   }
 
   /** The environment of a command that finds the shims first, and then the venv's own tools. */
