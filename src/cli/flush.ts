@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runBackground, type Remainder } from '../fleet/background.ts';
+import { runBackground, uploadPending, type Remainder } from '../fleet/background.ts';
 import { isAtWork } from '../fleet/start.ts';
 import { formatCount } from './terminal.ts';
 import type { World } from './world.ts';
@@ -7,16 +7,28 @@ import type { World } from './world.ts';
 /** How long nothing may get on before it is given up, in milliseconds. */
 const STANDSTILL = 60_000;
 
+/** A daemon is at work for ever, whatever the store says: when it has not got on for so long, we see for ourselves. In milliseconds. */
+const OTHERS_TURN = 20_000;
+
 /** Does what waits for the background process, or waits for the one that is at it; what is left then. */
 export async function flushSpool({ background: options, cache }: Pick<World, 'background' | 'cache'>): Promise<Remainder> {
   let left = await runBackground(options);
-  let progress = Date.now();
-  while (left.waiting + left.uploads.length > 0 && left.problem === undefined && Date.now() - progress < STANDSTILL) {
+  let [count, progress] = [total(left), Date.now()];
+  while (total(left) > 0 && left.problem === undefined && Date.now() - progress < STANDSTILL) {
     await sleep(100);
-    if (isAtWork(cache)) progress = Date.now();
     left = await runBackground(options);
+    if (total(left) !== count || (left.waiting > 0 && isAtWork(cache))) [count, progress] = [total(left), Date.now()];
+    else if (isAtWork(cache) && Date.now() - progress > OTHERS_TURN) {
+      const problem = await uploadPending(options);
+      if (problem !== undefined) return { ...left, problem };
+      progress = Date.now();
+    }
   }
   return left;
+}
+
+function total({ waiting, uploads }: Remainder): number {
+  return waiting + uploads.length;
 }
 
 /** What is left, for people; undefined if nothing is. */

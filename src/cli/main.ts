@@ -39,8 +39,10 @@ export async function runCli(args: readonly string[]): Promise<number> {
 
 /** The system says what is wrong with the disk, say. Anything else is a mistake of ours, and where it is helps whoever looks for it. */
 function tellUnexpected(error: unknown): number {
-  const { message = String(error), stack = '' } = error as Partial<Error>;
-  console.error(`pkg-cache: ${message}${systemCode(error) === undefined ? `\n${stack}` : ''}`);
+  const { message = String(error), stack = '', path } = error as Partial<NodeJS.ErrnoException>;
+  const code = systemCode(error);
+  if ((code === 'EACCES' || code === 'EPERM') && path !== undefined) console.error(`pkg-cache: ${path} is not for this user to change (${code})\n  run it as the user whom the cache belongs to`);
+  else console.error(`pkg-cache: ${message}${code === undefined ? `\n${stack}` : ''}`);
   return 1;
 }
 

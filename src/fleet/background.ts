@@ -122,7 +122,7 @@ export class SpoolWork {
     this.#announcer.look();
     const done = doJobs(this.#options, this.#awaited);
     if (Date.now() >= this.#resume) {
-      this.problem = await upload(this.#options);
+      this.problem = await uploadPending(this.#options);
       if (this.problem !== undefined) this.#resume = Date.now() + UPLOAD_PAUSE;
     }
     await this.#announcer.land();
@@ -208,7 +208,8 @@ function prepareJob({ cache }: BackgroundOptions, job: Job & { kind: 'prepare' }
   }
 }
 
-async function upload({ cache, spool, openStore, whyNotWritten, wasDenied, announce, log }: BackgroundOptions): Promise<string | undefined> {
+/** Stores what waits for that, several may do it at once; why something is left. Never throws. */
+export async function uploadPending({ cache, spool, openStore, whyNotWritten, wasDenied, announce, log }: BackgroundOptions): Promise<string | undefined> {
   const ids = spool.uploads();
   if (ids.length === 0 || !openStore) return undefined;
   const denied = whyNotWritten?.();

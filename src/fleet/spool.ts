@@ -62,7 +62,7 @@ export class Spool {
 
   /** All jobs, oldest first. One that cannot be read is removed: nobody could ever do it. */
   jobs(): Spooled[] {
-    return listDir(this.#directory('jobs'))
+    return listDir(this.#cache.path('spool', 'jobs'))
       .filter((name) => name.endsWith('.json'))
       .sort()
       .flatMap((name) => this.#read(this.#cache.path('spool', 'jobs', name)));

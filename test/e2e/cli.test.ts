@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFaultServer, type FaultServer } from '../support/fault-server.ts';
 import { run } from '../support/run.ts';
+import { until } from './support/offline.ts';
+import { start } from './support/started.ts';
 import { startWorld, type World } from './support/world.ts';
 import type { Worker } from './support/worker.ts';
 
@@ -42,6 +44,20 @@ it('shows an empty cache without making one', async () => {
   expect(stdout).toContain(worker.cache);
   expect(stdout).toContain('no entries');
   expect(existsSync(join(worker.cache, 'v1/entries'))).toBe(false);
+});
+
+it('says what is not stored while the store is down, though a daemon goes on trying', async () => {
+  const own = world.worker(refused.env);
+  const daemon = start('pkg-cache', ['daemon'], { ...own.env, PATH: [own.shims, own.env['PATH']].join(':') });
+  try {
+    await until(() => existsSync(own.backgroundClaim));
+    await own.pip(await world.venv(), ['install', 'some-name==1.0']);
+    await until(async () => (await own.rows()).some(({ status }) => status === 'pending'));
+    expect(await own.cli(['flush'])).toMatchObject({ code: 1, stderr: expect.stringMatching(/^pkg-cache: 1 not stored yet: .+\n$/) as string });
+  } finally {
+    daemon.kill('SIGTERM');
+    expect(await daemon.ended).toMatchObject({ code: 0 });
+  }
 });
 
 it('says what is not stored while the store is down, and stores it later', async () => {
