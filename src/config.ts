@@ -104,7 +104,7 @@ function readConfigFile({ level, path }: ConfigFile, complain: (problem: PkgCach
     const key = line.slice(0, equals).trim();
     const text = line.slice(equals + 1).trim();
     if (equals === -1 || !ROWS.some(([, setting]) => setting.key === key)) {
-      complain(new PkgCacheError('CONFIG', `${name}: unknown setting`, { hint: `known are ${ROWS.map(([, setting]) => setting.key).join(', ')}` }));
+      complain(new PkgCacheError('CONFIG', `${name}: ${equals !== -1 && /^\w{1,40}$/.test(key) ? `there is no setting ${key}` : 'not a `key = value`'}`, { hint: '`pkg-cache config` lists all settings' }));
     } else if (text !== '') found.set(key, [{ level, name, text }, ...(found.get(key) ?? [])]);
   }
   return found;

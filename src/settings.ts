@@ -53,7 +53,10 @@ const SWITCH = oneOf({ on: true, off: false });
 const RULES: SettingType<readonly Rule[]> = {
   takes: 'rules, see [below](#cachable-and-blocked)',
   parse: parseRules,
-  complain: () => 'not a list of names, name==version, patterns with *, or http(s) URLs',
+  complain: (text) => {
+    const wrong = text.split(/[\s,]+/).find((word) => word !== '' && parseRules(word) === undefined) ?? '';
+    return `${wrong.includes('/') ? 'one of the rules' : wrong} is neither a name, name==version, a pattern with * nor an http(s) URL`; // a URL may hold a credential
+  },
   list: true,
 };
 

@@ -78,9 +78,12 @@ describe('a mistake is named', () => {
     [{ PKG_CACHE_MAX_DAYS: '-1' }, undefined, /^PKG_CACHE_MAX_DAYS: -1 is not a number of days$/],
     [{ PKG_CACHE_CLEAN_LIMIT: '-2' }, undefined, /^PKG_CACHE_CLEAN_LIMIT: -2 is not a number of seconds \(-1 or more\)$/],
     [{ PKG_CACHE_MAX_USED: '101' }, undefined, /^PKG_CACHE_MAX_USED: 101 is not a percentage$/],
-    [{}, '\n\nno_such = 1\n', /config, line 3: unknown setting$/],
-    [{}, 'cache_dir\n', /config, line 1: unknown setting$/],
-    [{}, '= /x\n', /config, line 1: unknown setting$/],
+    [{}, '\n\nno_such = 1\n', /config, line 3: there is no setting no_such$/],
+    [{}, 'cache_dir\n', /config, line 1: not a `key = value`$/],
+    [{}, '= /x\n', /config, line 1: not a `key = value`$/],
+    [{}, 'https://user:secret@host/?a=b\n', /config, line 1: not a `key = value`$/],
+    [{}, 'blocked = good, ba!d\n', /config, line 1: ba!d is neither a name, name==version, a pattern with \* nor an http\(s\) URL$/],
+    [{}, 'blocked = good https://user:secret@\n', /config, line 1: one of the rules is neither /],
   ] as [Env, string | undefined, RegExp][])('%j %j', (env, config, message) => {
     expect(codeOf(() => settings(env, config))).toBe('CONFIG');
     expect(() => settings(env, config)).toThrow(message);
@@ -114,7 +117,7 @@ describe('several places', () => {
 
   it('may all be wrong', () => {
     const { rows, problems } = inspectSettings({ PKG_CACHE_LINK_MODE: 'soft' }, files('no_such = 1', 'cache_dir = here'));
-    expect(problems.map(({ message }) => message.replace(/^.*(?=config)/, ''))).toEqual(['config, line 1: unknown setting', 'config, line 1: here is not an absolute path', 'PKG_CACHE_LINK_MODE: soft is none of private, hardlink']);
+    expect(problems.map(({ message }) => message.replace(/^.*(?=config)/, ''))).toEqual(['config, line 1: there is no setting no_such', 'config, line 1: here is not an absolute path', 'PKG_CACHE_LINK_MODE: soft is none of private, hardlink']);
     expect(rows.find(({ name }) => name === 'linkMode')).toMatchObject({ value: undefined });
   });
 

@@ -83,12 +83,19 @@ const COLOURS: Readonly<Record<Status, Colour>> = { cached: 'green', pending: 'y
 function printTable({ cacheDir, printer }: StatusRequest, rows: Iterable<Row>, end: () => string): void {
   printer.line(`cache: ${cacheDir}${existsSync(cacheDir) ? '' : ' (empty)'}`);
   const now = Date.now();
+  let isFirst = true;
   for (const { status, ecosystem, package: name, version, bytes, lastUsed, origin, from, path } of rows) {
+    if (isFirst) printer.line(printer.paint('bold', `${'status'.padEnd(8)} ${columns('tool', 'package', 'size', 'last used', 'origin', 'path')}`));
+    isFirst = false;
     const what = describe({ key: { ecosystem, name }, version });
-    const columns = [ecosystem.padEnd(4), what.padEnd(36), formatBytes(bytes).padStart(9), formatAge(lastUsed, now).padStart(10), (from ?? origin).replace(/https?:\/\//g, '').slice(0, 32).padEnd(16), path];
-    printer.line(`${printer.paint(COLOURS[status], status.padEnd(8))} ${columns.join(' ')}`);
+    const shortened = (from ?? origin).replace(/https?:\/\//g, '').slice(0, 32);
+    printer.line(`${printer.paint(COLOURS[status], status.padEnd(8))} ${columns(ecosystem, what, formatBytes(bytes), formatAge(lastUsed, now), shortened, path)}`);
   }
   printer.line(end());
+}
+
+function columns(tool: string, what: string, size: string, used: string, origin: string, path: string): string {
+  return [tool.padEnd(4), what.padEnd(36), size.padStart(9), used.padStart(10), origin.padEnd(16), path].join(' ');
 }
 
 function* counted(rows: Iterable<Row>, totals: Totals): Generator<Row> {

@@ -141,7 +141,7 @@ describe('the config file', () => {
 
   it.each([
     ['cache_dir = relative', 'line 2: relative is not an absolute path'],
-    ['what is this', 'line 2: unknown setting'],
+    ['what is this', 'line 2: not a `key = value`'],
     ['store = ftp://x', 'line 2: the store is neither'],
     ['link_mode = soft', 'line 2: soft is none of'],
   ])('with a mistake in it (%s): one line that says where, and the real pip', async (line, message) => {

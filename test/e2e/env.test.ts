@@ -81,7 +81,7 @@ it('shows what is in node_modules', async () => {
   for (const { rows } of [await look([project]), await look([], { cwd: project }), await look([join(project, 'node_modules')])]) {
     expect(rows).toMatchObject([{ package: '@scope/elm', version: '1.0.0', index: lab.registry.url.replace(/\/$/, ''), archive: 'elm-1.0.0.tgz', entry: expect.any(String), changed: false }]);
   }
-  expect((await worker.cli(['env', project])).stdout).toMatch(/, 1 packages?, 1 of them cached\n@scope\/elm@1\.0\.0 .*elm-1\.0\.0\.tgz {2}\(cached\)\n$/);
+  expect((await worker.cli(['env', project])).stdout).toMatch(/, 1 package, 1 of them cached\npackage +registry +archive\n@scope\/elm@1\.0\.0 .*elm-1\.0\.0\.tgz {2}\(cached\)\n$/);
 });
 
 it('finds an interpreter by its name, and says what is none', async () => {

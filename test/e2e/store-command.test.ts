@@ -62,7 +62,7 @@ describe.each([['S3', () => undefined], ['a directory', () => directory('store')
     expect(names(await list(worker, '-p', 'cpython'))).toEqual(['ash 1', 'ash 2', 'birch 1']);
     expect((await worker.cli(['store', 'ls', 'no-such'])).code).toBe(1);
     const { stdout } = await worker.cli(['store', 'ls', '-l', 'birch']);
-    expect(stdout).toMatch(/^pip +birch==1 +[\d.]+ kB +just now [0-9a-f]{16} +cpython-\S+\n1 entry in /);
+    expect(stdout).toMatch(/^tool package .*\npip +birch==1 +[\d.]+ kB +just now [0-9a-f]{16} +cpython-\S+\n1 entry in /);
   });
 
   it('adds up what it takes', async () => {

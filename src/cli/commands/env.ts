@@ -90,13 +90,13 @@ function inDirectory(directory: string, surroundings: Surroundings): Environment
 
 function print({ ecosystem, title, rows }: Environment, printer: Printer): void {
   const cached = rows.filter(({ entry }) => entry !== undefined).length;
-  printer.line(printer.paint('bold', `${title}, ${formatCount(rows.length, 'package')}, ${cached} of them cached`));
+  printer.line(`${title}, ${formatCount(rows.length, 'package')}, ${cached} of them cached`);
+  const heads = ['package', ecosystem === 'npm' ? 'registry' : 'index', 'archive'] as const;
   const cells = rows.map((row) => [`${row.package}${ecosystem === 'npm' ? '@' : '=='}${row.version}`, row.index ?? '-', row.archive ?? '-'] as const);
-  const widths = [0, 1, 2].map((column) => Math.max(0, ...cells.map((cell) => cell[column as 0 | 1 | 2].length)));
-  for (const [index, row] of rows.entries()) {
-    const text = (cells[index] ?? []).map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
-    printer.line(`${text}  ${marks(row, printer)}`.trimEnd());
-  }
+  const widths = [0, 1, 2].map((column) => Math.max(0, ...[heads, ...cells].map((cell) => cell[column as 0 | 1 | 2].length)));
+  const textOf = (each: readonly string[]): string => each.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ');
+  if (rows.length > 0) printer.line(printer.paint('bold', textOf(heads).trimEnd()));
+  for (const [index, row] of rows.entries()) printer.line(`${textOf(cells[index] ?? [])}  ${marks(row, printer)}`.trimEnd());
 }
 
 function marks({ entry, changed }: Row, printer: Printer): string {

@@ -85,7 +85,7 @@ function write(file: string, chart: Chart): void {
 
 function table(rows: readonly Total[], queue: { jobs: number; uploads: number }, printer: Printer): void {
   const columns = (cells: readonly (string | number)[]): string => cells.map((cell, index) => (index === 0 ? String(cell).padEnd(10) : index === 1 ? String(cell).padEnd(4) : String(cell).padStart(9))).join(' ');
-  printer.line(printer.paint('bold', columns(['day', 'from', 'installs', 'served', 'local', 'store', 'missed', 'bytes', 'saved'])));
+  printer.line(printer.paint('bold', columns(['day', 'tool', 'installs', 'served', 'local', 'store', 'missed', 'bytes', 'saved'])));
   const row = (day: string, ecosystem: string, { installs, served, local, store, missed, bytes, saved }: Omit<Total, 'day' | 'ecosystem'>): string =>
     columns([day, ecosystem, installs, served, local, store, missed, formatBytes(bytes), formatSeconds(saved / 1000)]);
   for (const { day, ecosystem, ...rest } of rows) printer.line(row(day, ecosystem, rest));

@@ -85,7 +85,10 @@ async function ls({ store, cache }: Fleet, { wanted, long, json, printer }: Requ
   let count = 0;
   const show = (item: Item, bytes: number | undefined): void => {
     if (json) printer.write(`${count === 0 ? '' : ','}\n  ${JSON.stringify(rowOf(item, bytes))}`);
-    else printer.line(lineOf(item, bytes));
+    else {
+      if (count === 0) printer.line(printer.paint('bold', columns('tool', 'package', 'size', 'stored', 'origin', 'platform')));
+      printer.line(lineOf(item, bytes));
+    }
     count++;
   };
   if (json) printer.write('[');
@@ -110,12 +113,16 @@ function rowOf({ ecosystem, name, version, platform, origin, object }: Item, byt
 
 function lineOf(item: Item, bytes: number | undefined): string {
   const size = bytes === undefined ? '' : formatBytes(bytes);
-  return [item.ecosystem.padEnd(4), nameOf(item).padEnd(36), size.padStart(9), formatAge(item.object.modified).padStart(10), item.origin.slice(0, 16).padEnd(16), item.platform].join(' ');
+  return columns(item.ecosystem, nameOf(item), size, formatAge(item.object.modified), item.origin.slice(0, 16), item.platform);
+}
+
+function columns(tool: string, what: string, size: string, stored: string, origin: string, platform: string): string {
+  return [tool.padEnd(4), what.padEnd(36), size.padStart(9), stored.padStart(10), origin.padEnd(16), platform].join(' ');
 }
 
 async function du({ store, cache }: Fleet, { wanted, json, printer }: Request): Promise<number> {
   const progress = new Progress();
-  const rows = await usage(store, cache, wanted, (count) => progress.show(`${count} entries`));
+  const rows = await usage(store, cache, wanted, (count) => progress.show(formatCount(count, 'entry', 'entries')));
   progress.end();
   const total = rows.reduce((sum, { count, bytes }) => ({ count: sum.count + count, bytes: sum.bytes + bytes }), { count: 0, bytes: 0 });
   if (json) {
