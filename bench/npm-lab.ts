@@ -10,18 +10,18 @@ export const OTHERS = { pnpm: '10.12.4', bun: '1.2.17' } as const;
 /** How this machine reaches the registry. */
 const WAY_TO_THE_REGISTRY = /^(NODE_EXTRA_CA_CERTS|(https?|all|no)_proxy)$/i;
 
-/** A project of some 1,300 packages, with a lockfile for npm, pnpm and bun, in the lab of pip's cases. Install scripts are never run. */
+/** A project (`bench/sets/<set>`; that of the cases has some 1,300 packages), with a lockfile for npm, pnpm and bun, in the lab of pip's cases. Install scripts are never run. */
 export class NpmLab {
   readonly lab: Lab;
   readonly project: string;
   readonly #settings: Env;
   readonly #others = new Map<string, string>();
 
-  constructor(lab: Lab, source: string) {
+  constructor(lab: Lab, source: string, set = 'npm-app') {
     this.lab = lab;
-    this.project = lab.path('npm-app');
+    this.project = lab.path(set);
     this.#settings = { npm_config_audit: 'false', npm_config_fund: 'false', npm_config_update_notifier: 'false', npm_config_ignore_scripts: 'true', npm_config_cache: lab.path('npm-cache'), ...wayToTheRegistry() };
-    cpSync(join(source, 'bench/sets/npm-app'), this.project, { recursive: true });
+    cpSync(join(source, 'bench/sets', set), this.project, { recursive: true });
     this.#run('npm', ['install', '--package-lock-only'], false, wayThere());
   }
 
@@ -39,9 +39,9 @@ export class NpmLab {
     return this.#run('npm', ['ci'], false, more).took;
   }
 
-  /** `npm ci` through the shim. */
-  shim(more: Env = {}): { took: number; stdout: string } {
-    return this.#run('npm', ['ci'], true, more);
+  /** `npm ci` (or `npm install`) through the shim. */
+  shim(more: Env = {}, command: 'ci' | 'install' = 'ci'): { took: number; stdout: string } {
+    return this.#run('npm', [command], true, more);
   }
 
   version(shims: boolean): number {
@@ -101,6 +101,6 @@ function wayToTheRegistry(): Env {
 }
 
 /** For what is fetched; certificates in the environment make every start of Node slower, which must not be measured. */
-function wayThere(): Env {
+export function wayThere(): Env {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => WAY_TO_THE_REGISTRY.test(name)));
 }

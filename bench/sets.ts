@@ -33,6 +33,12 @@ export function large(source: string): Set {
   return { file, count: pins(file).length };
 }
 
+/** 350 more, which need not fit each other. */
+export function others(source: string): Set {
+  const file = join(source, 'bench/sets/wheels-cp312-more.txt');
+  return { file, count: pins(file).length };
+}
+
 function part(source: string, lab: Lab, name: string, names: readonly string[]): Set {
   const all = pins(large(source).file);
   const lines = names.map((each) => {

@@ -1,53 +1,69 @@
-/** A spare buffer may be this many times as large as what it is taken for: more would keep others waiting for nothing. */
-const MOST_SPARE = 4;
+/** A part of the pool that nobody has. */
+interface Gap {
+  readonly start: number;
+  readonly end: number;
+}
 
 /**
  * Buffers, of which no more than a number of bytes are in use at once: whoever wants more waits for its turn, first come, first served.
  *
- * They are used again and again, because V8 answers every 64 MB that are newly allocated outside its heap with a collection of all of the heap.
- * Their memory is shared, so that another thread can read it without a copy.
+ * They are parts of one piece of memory. V8 counts no shared memory when it decides on a collection, so what was allocated for each and dropped
+ * would pile up. It is shared so that other threads can read it without a copy.
  */
 export class BufferPool {
-  /** What may be allocated still. */
-  #free: number;
-  readonly #spare: Buffer[] = [];
-  readonly #queue: { readonly bytes: number; readonly enter: (buffer: Buffer) => void }[] = [];
+  readonly #bytes: number;
+  #memory: SharedArrayBuffer | undefined;
+  /** In the order of addresses; no two touch. */
+  #gaps: Gap[];
+  readonly #queue: { readonly bytes: number; readonly enter: (start: number) => void }[] = [];
 
-  /** `bytes`: what may be held in all. */
+  /** `bytes`: what may be held in all. Of it only that much is ever touched that was in use at once. */
   constructor(bytes: number) {
-    this.#free = bytes;
+    this.#bytes = bytes;
+    this.#gaps = [{ start: 0, end: bytes }];
   }
 
   /** Runs `work` with a buffer of `bytes`, never more than the whole pool. It is `work`'s alone until that ends. */
   async use<T>(bytes: number, work: (buffer: Buffer) => Promise<T>): Promise<T> {
-    const buffer = (this.#queue.length === 0 ? this.#take(bytes) : undefined) ?? (await new Promise<Buffer>((enter) => this.#queue.push({ bytes, enter })));
+    const start = (this.#queue.length === 0 ? this.#take(bytes) : undefined) ?? (await new Promise<number>((enter) => this.#queue.push({ bytes, enter })));
+    this.#memory ??= new SharedArrayBuffer(this.#bytes);
     try {
-      return await work(buffer.subarray(0, bytes));
+      return await work(Buffer.from(this.#memory, start, bytes));
     } finally {
-      this.#spare.push(buffer);
+      this.#give({ start, end: start + bytes });
       this.#admit();
     }
   }
 
-  #take(bytes: number): Buffer | undefined {
-    const fitting = this.#spare.filter(({ length }) => length >= bytes && length <= bytes * MOST_SPARE);
-    const smallest = fitting.reduce<Buffer | undefined>((least, buffer) => (least && least.length <= buffer.length ? least : buffer), undefined);
-    if (smallest) {
-      this.#spare.splice(this.#spare.indexOf(smallest), 1);
-      return smallest;
+  /** The beginning of the first gap that is large enough: so the same memory is used again. */
+  #take(bytes: number): number | undefined {
+    const at = this.#gaps.findIndex(({ start, end }) => end - start >= bytes);
+    const gap = this.#gaps[at];
+    if (!gap) return undefined;
+    const rest = { start: gap.start + bytes, end: gap.end };
+    this.#gaps.splice(at, 1, ...(rest.start < rest.end ? [rest] : []));
+    return gap.start;
+  }
+
+  #give(freed: Gap): void {
+    const gaps: Gap[] = [];
+    for (const gap of [...this.#gaps, freed].sort((a, b) => a.start - b.start)) {
+      const last = gaps.at(-1);
+      if (last?.end === gap.start) gaps[gaps.length - 1] = { start: last.start, end: gap.end };
+      else if (gap.end > gap.start) gaps.push(gap);
     }
-    while (this.#free < bytes && this.#spare.length > 0) this.#free += this.#spare.shift()?.length ?? 0;
-    if (this.#free < bytes) return undefined;
-    this.#free -= bytes;
-    return Buffer.from(new SharedArrayBuffer(bytes));
+    this.#gaps = gaps;
   }
 
   #admit(): void {
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
-      const buffer = this.#take(next.bytes);
-      if (!buffer) return;
+      const start = this.#take(next.bytes);
+      if (start === undefined) return;
       this.#queue.shift();
-      next.enter(buffer);
+      next.enter(start);
     }
   }
 }
+
+/** For what a process has on its way from a store: one for all, however many pull. */
+export const received = new BufferPool(64 << 20);

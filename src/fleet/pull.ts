@@ -9,18 +9,17 @@ import { entryId } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
-import { BufferPool } from './buffers.ts';
+import { received } from './buffers.ts';
 import { MAX_POINTER, archiveKey, decodePointer, originalKey, pointerKey, type Pointer } from './objects.ts';
 import type { Unpacker } from './unpacker.ts';
 
-/** Archives up to this size (bytes) are held in memory, MEMORY in all; larger ones go through a file. */
-const IN_MEMORY = 64 << 20;
-const MEMORY = 64 << 20;
+/** Larger archives (bytes) go through a file. */
+const IN_MEMORY = 32 << 20;
 
 /** How many archives are on their way at once. */
 const PULLS = 8;
 
-/** Archives of registries are held in memory, PULLS at a time; larger ones (bytes) are left to the real tool. */
+/** Archives of registries are held in memory, too; larger ones (bytes) are left to the real tool. */
 const MAX_ORIGINAL = 64 << 20;
 
 /** An entry that is made of an archive as its registry has it. */
@@ -45,7 +44,6 @@ export class Puller {
   readonly #report: (problem: PkgCacheError) => void;
   readonly #unpacker: Unpacker;
   readonly #pointers = new Map<string, Pointer>();
-  readonly #buffers = new BufferPool(MEMORY);
 
   constructor(cache: LocalCache, store: Store, unpacker: Unpacker, report: (problem: PkgCacheError) => void) {
     this.#cache = cache;
@@ -83,7 +81,7 @@ export class Puller {
         download: async () => {
           const object = await this.#store.get(originalKey(original.sha512));
           if (!object) return undefined;
-          if (object.size <= MAX_ORIGINAL) return await make(original, await readAll(object.body));
+          if (object.size <= MAX_ORIGINAL) return await received.use(object.size, async (bytes) => await make(original, await fill(bytes, object.body)));
           object.body.destroy();
           return undefined;
         },
@@ -147,7 +145,7 @@ export class Puller {
   async #download(pointer: Pointer): Promise<LocalEntry | undefined> {
     const { archive } = pointer;
     if (archive.size > IN_MEMORY) return await this.#receive(pointer, (body) => this.#throughFile(body, pointer));
-    return await this.#buffers.use(archive.size, (buffer) => this.#receive(pointer, (body) => this.#inMemory(body, pointer, buffer)));
+    return await received.use(archive.size, (buffer) => this.#receive(pointer, (body) => this.#inMemory(body, pointer, buffer)));
   }
 
   async #receive({ entry, archive }: Pointer, unpack: (body: Readable) => Promise<void>): Promise<LocalEntry | undefined> {
@@ -162,10 +160,7 @@ export class Puller {
   }
 
   async #inMemory(body: Readable, { entry, archive }: Pointer, bytes: Buffer): Promise<void> {
-    let received = 0;
-    // The store has seen to it that it is not more than that.
-    for await (const chunk of body) received += (chunk as Buffer).copy(bytes, received);
-    await this.#unpacker.unpack({ kind: 'archive', entry, source: { bytes }, sha256: archive.sha256 });
+    await this.#unpacker.unpack({ kind: 'archive', entry, source: { bytes: await fill(bytes, body) }, sha256: archive.sha256 });
   }
 
   async #throughFile(body: Readable, { entry, archive }: Pointer): Promise<void> {
@@ -190,6 +185,13 @@ async function intoFile(body: Readable, expected: Pointer['archive'], path: stri
   });
   await pipeline(body, hashing, createWriteStream(path, { flags: 'wx' }));
   if (hash.digest('hex') !== expected.sha256) throw new PkgCacheError('ARCHIVE_INVALID', `an archive's bytes are not those of ${expected.sha256}`);
+}
+
+/** The buffer, with all of a body in it: the store has seen to it that it is not more than that. */
+async function fill(buffer: Buffer, body: Readable): Promise<Buffer> {
+  let filled = 0;
+  for await (const chunk of body) filled += (chunk as Buffer).copy(buffer, filled);
+  return buffer;
 }
 
 async function readAll(body: Readable): Promise<Buffer> {

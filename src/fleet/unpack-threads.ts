@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker, type MessagePort } from 'node:worker_threads';
 import type { LocalCache } from '../cache/local.ts';
 import { PkgCacheError, systemCode, type ErrorCode } from '../errors.ts';
+import { Gate } from '../store/gate.ts';
 import type { Makers } from './makers.ts';
 import { unpack, unpacksHere, type Unpacker, type Unpacking } from './unpacker.ts';
 
@@ -13,10 +14,16 @@ const MOST = 4;
 /** What is less than this altogether, in bytes, is unpacked sooner than a thread has started. */
 const WORTHWHILE = 4 << 20;
 
+/** Who makes an entry of what its registry has may hold all of it unpacked. Of those that are larger than this (bytes) one is made at a time. */
+const LARGE = 8 << 20;
+
+/** What a thread's heap may have of what is new, in MB: nothing that it makes lives long, and a process may have MOST of them. */
+const YOUNG = 8;
+
 /** Threads of the app (main.ts), for a cache that is opened as they open theirs: with the settings of this process. */
 export function unpackThreads(cache: LocalCache, makers: Makers): Unpacker {
   const app = join(dirname(fileURLToPath(import.meta.url)), 'main.cjs');
-  return new UnpackThreads(() => new Worker(app, { argv: ['unpack-thread'] }), unpacksHere(cache, makers));
+  return new UnpackThreads(() => new Worker(app, { argv: ['unpack-thread'], resourceLimits: { maxYoungGenerationSizeMb: YOUNG } }), unpacksHere(cache, makers));
 }
 
 interface Asked {
@@ -48,6 +55,7 @@ export class UnpackThreads implements Unpacker {
   readonly #start: () => Worker;
   readonly #here: Unpacker;
   readonly #most: number;
+  readonly #large = new Gate(1);
   #threads: Thread[] = [];
   #last = 0;
   #bytes = 0;
@@ -61,6 +69,11 @@ export class UnpackThreads implements Unpacker {
   }
 
   async unpack(unpacking: Unpacking): Promise<void> {
+    if (unpacking.kind === 'original' && unpacking.bytes.length > LARGE) await this.#large.run(() => this.#unpack(unpacking));
+    else await this.#unpack(unpacking);
+  }
+
+  async #unpack(unpacking: Unpacking): Promise<void> {
     this.#bytes += sizeOf(unpacking);
     const thread = this.#bytes > WORTHWHILE ? this.#leastBusy() : undefined;
     if (!thread) return await this.#here.unpack(unpacking);

@@ -33,17 +33,45 @@ it('has no more in use than it may, and lets whoever waits in by turns', async (
   await third.end();
 });
 
-it('uses the same memory again, but not much of it for little', async () => {
+it('uses the same memory again, and as much of it as there is in one piece', async () => {
   const pool = new BufferPool(100);
-  const memoryOf = async (bytes: number): Promise<ArrayBufferLike> => await pool.use(bytes, (buffer) => Promise.resolve(buffer.buffer));
-  const large = await memoryOf(80);
-  expect(await memoryOf(80)).toBe(large);
-  expect(await memoryOf(40)).toBe(large);
-  const small = await memoryOf(10);
-  expect(small).not.toBe(large);
-  expect(await memoryOf(9)).toBe(small);
-  // What is spare makes way.
-  expect(await memoryOf(100)).toHaveProperty('byteLength', 100);
+  const [first, second, third] = [held(pool, 30), held(pool, 30), held(pool, 40)];
+  await turn();
+  const addresses = (): (number | undefined)[] => [first, second, third].map(({ has }) => has()?.byteOffset);
+  expect(addresses()).toEqual([0, 30, 60]);
+  expect(new Set([first, second, third].map(({ has }) => has()?.buffer)).size).toBe(1);
+  await second.end();
+  const again = held(pool, 20);
+  await turn();
+  expect(again.has()?.byteOffset).toBe(30);
+  // 10 and 30 bytes are free, but not side by side.
+  await first.end();
+  const large = held(pool, 41);
+  await turn();
+  expect(large.has()).toBeUndefined();
+  await again.end();
+  expect(large.has()?.byteOffset).toBe(0);
+  await third.end();
+  await large.end();
+  expect(await pool.use(100, (buffer) => Promise.resolve(buffer.byteOffset))).toBe(0);
+});
+
+it('hands out buffers that do not overlap', async () => {
+  const pool = new BufferPool(1000);
+  let most = 0;
+  let inUse = 0;
+  const work = async (n: number): Promise<void> => {
+    await pool.use(1 + ((n * 7919) % 400), async (buffer) => {
+      most = Math.max(most, (inUse += buffer.length));
+      buffer.fill(n % 251);
+      for (let turns = n % 5; turns >= 0; turns--) await turn();
+      expect(buffer.every((byte) => byte === n % 251)).toBe(true);
+      inUse -= buffer.length;
+    });
+  };
+  await Promise.all(Array.from({ length: 200 }, (_, n) => work(n)));
+  expect(most).toBeGreaterThan(500);
+  expect(most).toBeLessThanOrEqual(1000);
 });
 
 it('goes on after work that failed', async () => {

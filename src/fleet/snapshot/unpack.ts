@@ -4,7 +4,7 @@ import { entryId, type EntryKey } from '../../cache/entry.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
-import { BufferPool } from '../buffers.ts';
+import { received } from '../buffers.ts';
 import type { Pace } from '../pace.ts';
 import type { Unpacker, Unpacking } from '../unpacker.ts';
 import type { Member, SnapshotIndex } from './format.ts';
@@ -46,9 +46,8 @@ export interface Unpacked {
 /** How many stretches of a pack are read at once. */
 const AT_ONCE = 8;
 
-/** What is larger goes through a file; bytes, and bytes of all that is held at once. */
-const IN_MEMORY = 16 << 20;
-const MEMORY = 96 << 20;
+/** Larger archives (bytes) go through a file. */
+const IN_MEMORY = 32 << 20;
 
 /** Archives of registries are made into entries in memory; larger ones (bytes) are left out. */
 const MAX_ORIGINAL = 64 << 20;
@@ -73,7 +72,6 @@ class UnpackRun {
   readonly #queue: Stretch[];
   readonly #total: { entries: number; bytes: number };
   readonly #present: number;
-  readonly #buffers = new BufferPool(MEMORY);
   #made = 0;
   #done = 0;
   #bytes = 0;
@@ -162,7 +160,7 @@ class UnpackRun {
     const isOriginal = member.entry.archive.sha512 !== undefined;
     if (isOriginal && member.size > MAX_ORIGINAL) return await reader.skip(member.size);
     if (!isOriginal && member.size > IN_MEMORY) return await this.#unpackFile(member, reader);
-    await this.#buffers.use(member.size, async (bytes) => {
+    await received.use(member.size, async (bytes) => {
       await reader.fill(bytes);
       const { entry } = member;
       await this.#unpack(member, isOriginal ? { kind: 'original', key: entry.key, meta: entry.meta, bytes } : { kind: 'archive', entry, source: { bytes } });
