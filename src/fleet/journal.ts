@@ -131,8 +131,11 @@ const AT_ONCE = 16;
  */
 export async function* readJournal({ store, group, since, report }: Reading, from: Position): AsyncGenerator<{ records: Record[]; position: Position }> {
   const prefix = journalOf(group);
-  let position = from;
-  let after: string | undefined = prefix + timeName(from.journal === undefined ? await since() : recordTime(from.journal) - OVERLAP);
+  // A position comes from a snapshot or a file: what cannot be the time of a record that was read counts as nothing read.
+  const last = from.journal === undefined ? NaN : recordTime(from.journal);
+  const isPast = last <= (await store.now()) + AHEAD;
+  let position = isPast ? from : { journal: undefined, recent: [] };
+  let after: string | undefined = prefix + timeName(isPast ? last - OVERLAP : await since());
   while (after !== undefined) {
     const page = await store.list(prefix, { after });
     // A clock that was ahead must not hide what comes before its time.

@@ -180,6 +180,16 @@ describe('a journal', () => {
     expect(await run(two)).toMatchObject({ down: 1 });
   });
 
+  it.each(['nonsense', recordKey('test-group', Date.now() + 400 * DAY)])('is read from its beginning by who thinks to have read %s', async (journal) => {
+    const { store } = await directoryStore();
+    const [one, two] = [worker(store), worker(store)];
+    fill(one.cache, 1);
+    await run(one);
+    two.fleet.state.moveTo('test-group', { journal, recent: [] });
+    expect(await run(two)).toMatchObject({ down: 1 });
+    expect(await run(two)).toMatchObject({ down: 0 });
+  });
+
   it('may say what it wants: names that are none are left out', async () => {
     const { store } = await directoryStore();
     const hostile = ['../../etc', 'a/../../b', '', 'x\u001b[2J', '.hidden'].map((name) => ({ key: { ...keyOf(0), name }, size: 1 }));

@@ -23,7 +23,7 @@ export interface BuildRequest {
   readonly allowed: (key: EntryKey) => boolean;
   /** The last records of the journals that were read here. */
   readonly journal: string | undefined;
-  readonly everywhere?: string | undefined;
+  readonly everywhereJournal?: string | undefined;
   /** How far the store's clock is ahead of ours, in milliseconds. */
   readonly ahead: number;
   readonly pace: Pace;
@@ -47,7 +47,7 @@ export async function buildSnapshot(request: BuildRequest): Promise<Built> {
   await store.create(keys.pack, { pieces: packing.pieces(), atMost: limit + MAX_WASTE });
   const { members, bytes } = packing;
   if (members.length > 0) {
-    const index = encodeIndex({ layout: LAYOUT, pack: { key: keys.pack, size: bytes }, journal: request.journal, everywhere: request.everywhere, members });
+    const index = encodeIndex({ layout: LAYOUT, pack: { key: keys.pack, size: bytes }, journal: request.journal, everywhere: request.everywhereJournal, members });
     await store.create(keys.index, index);
     const pointer = { layout: LAYOUT, index: { key: keys.index, sha256: sha256(index), size: index.length }, count: members.length, bytes } as const;
     if ((await store.create(keys.pointer, encodeSnapshotPointer(pointer))) === 'created') return { outcome: 'live', count: members.length, bytes };

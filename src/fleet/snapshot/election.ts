@@ -51,7 +51,7 @@ export async function takePart(fleet: Fleet): Promise<boolean> {
 /** Packs the cache of a worker as the snapshot of a period. `now` is by the store's clock. Throws STORE_*, and what `pace` throws. */
 export async function packCache(fleet: Fleet, period: string, now: number): Promise<Built> {
   const { group, everywhere, state, settings } = fleet;
-  const read = { journal: state.position(group).journal, everywhere: state.position(everywhere).journal };
+  const read = { journal: state.position(group).journal, everywhereJournal: state.position(everywhere).journal };
   return await buildSnapshot({ ...fleet, ...read, period, limit: settings.snapshotLimit, ahead: now - Date.now() });
 }
 

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { attend, isDue } from '../../src/fleet/attend.ts';
+import { mayBeDue } from '../../src/fleet/start.ts';
+import { FleetState } from '../../src/fleet/state.ts';
+import { buildSnapshot } from '../../src/fleet/snapshot/build.ts';
+import { periodName } from '../../src/fleet/snapshot/format.ts';
+import { tempCache } from '../cache/support.ts';
+import { MemoryStore } from '../support/memory-store.ts';
+import { SETTINGS, fill, names, worker } from './support.ts';
+
+const EVERY = { syncEvery: 600_000 };
+
+/** What a worker remembers who was last at it so many milliseconds ago. */
+function since(ms: number): FleetState {
+  const state = new FleetState(tempCache(), 'test');
+  state.update({ triedAt: Date.now() - ms });
+  return state;
+}
+
+describe('the next sync', () => {
+  it('of workers that were last at it together is spread over a fifth of the interval', () => {
+    const dueAfter = (ms: number): number => Array.from({ length: 100 }, (_, n) => n / 100).filter((chance) => isDue(EVERY, since(ms), chance)).length;
+    expect(dueAfter(530_000)).toBe(0);
+    expect(dueAfter(600_000)).toBeGreaterThan(40);
+    expect(dueAfter(600_000)).toBeLessThan(60);
+    expect(dueAfter(670_000)).toBe(100);
+  });
+
+  it('is due at once for who never was, and for who was in the future by a clock that was wrong', () => {
+    expect(isDue(EVERY, new FleetState(tempCache(), 'test'))).toBe(true);
+    expect(isDue(EVERY, since(-86_400_000))).toBe(true);
+    expect(isDue(EVERY, since(-1000))).toBe(false);
+  });
+
+  it('is never due for who is told not to', () => {
+    expect(isDue({ syncEvery: 0 }, since(1e12))).toBe(false);
+    expect(mayBeDue(tempCache(), 'test', 0)).toBe(false);
+  });
+});
+
+describe('a worker that was never warm', () => {
+  it('begins with the snapshot, and once; then the journal is enough', async () => {
+    const store = new MemoryStore();
+    const one = worker(store);
+    fill(one.cache, 4);
+    await buildSnapshot({ ...one.fleet, period: periodName(store.time), limit: 1e9, journal: undefined, ahead: 0 });
+    const settings = { ...SETTINGS, snapshotEvery: 0 };
+    const two = worker(store, { settings });
+    await attend(two.fleet);
+    expect(names(two.cache)).toHaveLength(4);
+    expect(two.log.join()).toContain('warm: snapshot');
+    const list = store.list.bind(store);
+    store.list = (prefix, options) => (expect(prefix).not.toContain('snapshots'), list(prefix, options));
+    await attend(two.fleet);
+  });
+});
