@@ -13,7 +13,7 @@ import type { Report } from './inside/plan.ts';
 import { runWithCache, type Ran } from './inside/run.ts';
 import { isInstalled, withoutCredentials } from './lockfile.ts';
 import { announceSources, whyNotPrinted } from './output.ts';
-import { whyNotCachable } from './packages.ts';
+import { untilItFails, whyNotCachable } from './packages.ts';
 import { platformOf } from './platform.ts';
 import { fingerprint, guessProject, readProject, type Project } from './project.ts';
 import { isPrepared } from './prepared.ts';
@@ -29,8 +29,9 @@ import { serve, serveAgain } from './serve.ts';
  * the real npm does it, and unpacks from the cache what is there (inside/). What it has made is looked at as soon as it ends, and cached in
  * the background.
  */
-export async function install(context: InstallContext): Promise<Decision> {
+export async function install(given: InstallContext): Promise<Decision> {
   const started = Date.now();
+  const context = untilItFails(given);
   const recognised = recognise(context);
   if ('leftToNpm' in recognised) return recognised.isInstall ? leave(context, recognised.leftToNpm) : EXEC;
   if (await isServedAgain(context, recognised, started)) return { kind: 'exit', outcome: { code: 0 } };

@@ -95,7 +95,13 @@ export async function pullPackages({ cache, interruptible }: InstallContext, rem
   return new Map([...pulled].map(([id, entry]) => [integrities.get(id) ?? '', entry as PackageEntry]));
 }
 
-/** Tells the user, once, that something is wrong with the store. */
+/** As the context, but that the store is not asked again once it has failed: the user has been told, and npm has the packages, too. */
+export function untilItFails(context: InstallContext): InstallContext {
+  let last: Remote | undefined;
+  return { ...context, openRemote: async () => (last?.problem() === undefined ? (last = await context.openRemote()) : undefined) };
+}
+
+/** Tells the user that something is wrong with the store. */
 export function tellProblem(remote: Remote, { loglevel }: Pick<NpmRequest, 'loglevel'>, printError: (text: string) => void): void {
   const problem = remote.problem();
   if (problem !== undefined && !problem.known && loglevel !== 'silent') printError(`pkg-cache: ${problem.message}; going on without it\n`);
