@@ -48,10 +48,15 @@ export class NpmLab {
     return run('npm', args, { cwd, env: { ...this.environment(this.world.box.env), ...more } });
   }
 
-  /** `npm ARG…` through the shim; the worker's npm has a cache of its own. */
-  npm(worker: Worker, cwd: string, args: readonly string[], more: Env = {}): Promise<Outcome> {
+  /** Of a worker, with the shims first on PATH; its npm has a cache of its own. */
+  environmentOf(worker: Worker): Env {
     const PATH = [worker.shims, this.world.box.env['PATH']].join(':');
-    return run('npm', args, { cwd, env: { ...this.environment(worker.env), npm_config_cache: `${worker.cache}.npm`, PATH, ...more } });
+    return { ...this.environment(worker.env), npm_config_cache: `${worker.cache}.npm`, PATH };
+  }
+
+  /** `npm ARG…` through the shim. */
+  npm(worker: Worker, cwd: string, args: readonly string[], more: Env = {}): Promise<Outcome> {
+    return run('npm', args, { cwd, env: { ...this.environmentOf(worker), ...more } });
   }
 
   /** The tree that the real npm makes of a project, which is left without it. */

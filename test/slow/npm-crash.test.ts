@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NpmLab } from '../e2e/support/npm-lab.ts';
+import { treeOf, type Tree } from '../e2e/support/tree.ts';
+import type { Env, Worker } from '../e2e/support/worker.ts';
+import { remove } from '../e2e/support/world.ts';
+import { brokenEntries, keep, leftOvers } from './support/on-disk.ts';
+import { runInjected, samplePoints, whyNoStrace } from './support/strace.ts';
+
+const reason = whyNoStrace();
+if (reason !== undefined) console.warn(`Nothing is killed: ${reason}`);
+
+const NAMES = Array.from({ length: 24 }, (_, i) => `part-${i}`);
+
+let lab: NpmLab;
+/** With other versions in its node_modules. */
+let project: string;
+let before: Tree;
+let expected: Tree;
+let restore: () => void;
+
+beforeAll(async () => {
+  lab = await NpmLab.start();
+  for (const name of NAMES) {
+    for (const version of ['1.0.0', '2.0.0']) lab.registry.publish({ name, version, manifest: { bin: 'cli.js' }, files: { 'cli.js': '#!/usr/bin/env node\n', [`only-${version}/data.js`]: version } });
+  }
+  const [old, current] = await Promise.all(['1.0.0', '2.0.0'].map((version) => lab.project({ dependencies: Object.fromEntries(NAMES.map((name) => [name, version])) })));
+  project = current!;
+  expected = (await lab.reference(project)).tree;
+  expect(await lab.realNpm(old!, ['ci'])).toMatchObject({ code: 0 });
+  renameSync(join(old!, 'node_modules'), join(project, 'node_modules'));
+  before = treeOf(project);
+  restore = keep(project);
+}, 180_000);
+
+afterAll(() => lab?.stop());
+
+/** The app as the shim calls it, but for the decision, which nobody waits for. */
+function install(worker: Worker, mode: 'npm' | 'npm-continue'): { command: string[]; env: Env } {
+  const app = /^pkgc_app='(.*)'$/m.exec(readFileSync(join(worker.shims, 'npm'), 'utf8'))![1]!;
+  const real = execFileSync('sh', ['-c', 'command -v npm'], { env: lab.world.box.env, encoding: 'utf8' }).trim();
+  return { command: ['sh', '-c', 'exec "$@" 3>/dev/null', 'sh', process.execPath, app, mode, real, 'ci'], env: lab.environmentOf(worker) };
+}
+
+interface Attack {
+  readonly worker: Worker;
+  readonly mode: 'npm' | 'npm-continue';
+  readonly count: number;
+  readonly since: RegExp;
+  readonly threads: boolean;
+  /** What happens to it: a signal that can be handled leaves the old tree or the new one. */
+  readonly signal: 'KILL' | 'TERM';
+  readonly prepare: () => void;
+}
+
+/** Ends an install at sampled points, and looks at what is left, and at what the next one makes of it, without a registry. */
+async function attack({ worker, mode, count, since, threads, signal, prepare }: Attack): Promise<void> {
+  const { command, env } = install(worker, mode);
+  prepare();
+  const points = await samplePoints(command, { env, cwd: project }, count, { since, threads });
+  expect(points.length).toBeGreaterThan(8);
+  for (const point of points) {
+    const at = `${signal} at ${point.call} ${point.when}`;
+    prepare();
+    await runInjected(point, `signal=${signal}`, command, { env, cwd: project }, { threads });
+    const left = JSON.stringify(treeOf(project));
+    if (signal === 'TERM') expect.soft({ at, isWhole: [before, expected].some((tree) => JSON.stringify(tree) === left) }).toEqual({ at, isWhole: true });
+    const { code, stderr, stdout } = await lab.npm(worker, project, ['ci']);
+    expect.soft({ at, code, stderr }, stdout).toEqual({ at, code: 0, stderr: '' });
+    expect.soft({ at, tree: treeOf(project) }).toEqual({ at, tree: expected });
+    await worker.settle();
+    expect.soft({ at, broken: brokenEntries(worker.cache), left: leftOvers(worker.cache) }).toEqual({ at, broken: [], left: [] });
+  }
+}
+
+describe.skipIf(reason !== undefined)('an npm ci that is ended', () => {
+  it.each([
+    ['KILL', 'on'],
+    ['KILL', 'off'],
+    ['TERM', 'on'],
+    ['TERM', 'off'],
+  ] as const)('by %s while it replaces a tree (ready copies %s) is put right by the next one', async (signal, ready) => {
+    const worker = await lab.filled(project, { PKG_CACHE_STORE: undefined, PKG_CACHE_READY_COPIES: ready });
+    await lab.npm(worker, project, ['ci']); // asks for a copy
+    await worker.settle();
+    restore();
+    const restoreCache = keep(worker.cache);
+    const prepare = (): void => (restore(), restoreCache());
+    await lab.withoutRegistry(() => attack({ worker, mode: 'npm', count: 16, since: /claims\/env-/, threads: false, signal, prepare }));
+  }, 600_000);
+
+  it('while it pulls from a store is put right by the next one', async () => {
+    const store = join(lab.world.root, 'filled-store');
+    mkdirSync(store);
+    restore();
+    await lab.filled(project, { PKG_CACHE_STORE: store });
+    const worker = lab.world.worker({ PKG_CACHE_STORE: store });
+    const prepare = (): void => (restore(), remove(worker.cache));
+    await lab.withoutRegistry(() => attack({ worker, mode: 'npm-continue', count: 16, since: /filled-store/, threads: true, signal: 'KILL', prepare }));
+  }, 600_000);
+});
