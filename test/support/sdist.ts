@@ -21,9 +21,9 @@ backend-path = ["."]
 
 /**
  * Builds an sdist (PEP 517, no dependencies to build, so that it works without an index) in `directory`.
- * What pip builds from it is the wheel of the same spec.
+ * What pip builds from it is the wheel of the same spec; `first` is Python that is run before that.
  */
-export function makeSdist(directory: string, spec: WheelSpec): BuiltArchive {
+export function makeSdist(directory: string, spec: WheelSpec, first = ''): BuiltArchive {
   const stem = `${spec.name.replace(/[-_.]+/g, '_')}-${spec.version}`;
   const staging = mkdtempSync(join(tmpdir(), 'pkg-cache-sdist-'));
   try {
@@ -32,7 +32,7 @@ export function makeSdist(directory: string, spec: WheelSpec): BuiltArchive {
     return pack(directory, staging, stem, {
       'PKG-INFO': metadata(spec),
       'pyproject.toml': PYPROJECT,
-      'backend.py': BACKEND,
+      'backend.py': `${first}\n${BACKEND}`,
     });
   } finally {
     rmSync(staging, { recursive: true, force: true });
