@@ -69,13 +69,14 @@ export class UnpackThreads implements Unpacker {
   }
 
   async unpack(unpacking: Unpacking): Promise<void> {
-    if (unpacking.kind === 'original' && unpacking.bytes.length > LARGE) await this.#large.run(() => this.#unpack(unpacking));
+    // By one thread: what it held for the last one is free when it needs as much for the next.
+    if (unpacking.kind === 'original' && unpacking.bytes.length > LARGE) await this.#large.run(() => this.#unpack(unpacking, this.#threads[0]));
     else await this.#unpack(unpacking);
   }
 
-  async #unpack(unpacking: Unpacking): Promise<void> {
+  async #unpack(unpacking: Unpacking, wanted?: Thread): Promise<void> {
     this.#bytes += sizeOf(unpacking);
-    const thread = this.#bytes > WORTHWHILE ? this.#leastBusy() : undefined;
+    const thread = wanted ?? (this.#bytes > WORTHWHILE ? this.#leastBusy() : undefined);
     if (!thread) return await this.#here.unpack(unpacking);
     const id = ++this.#last;
     const failure = await new Promise<unknown>((settle) => {

@@ -5,7 +5,7 @@ import { considerate } from '../../src/fleet/pace.ts';
 it('background work stands still while an install is at work, what cannot wait is done meanwhile, and then it goes on', async () => {
   let busy = false;
   let tended = 0;
-  const pace = considerate({ isBusy: () => busy, tend: () => void tended++, signal: new AbortController().signal });
+  const pace = considerate({ isBusy: () => busy, tend: () => (tended += 1), signal: new AbortController().signal });
   await pace.between();
   expect(tended).toBe(1);
   await sleep(250); // it looks no more often than that

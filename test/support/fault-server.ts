@@ -19,6 +19,7 @@ export type Fault =
   | 'internal-error' // 500
   | 'slow-down' // 503 SlowDown
   | 'too-many-requests' // 429
+  | 'full' // 507 QuotaExceeded
   | 'reset' // the connection is reset without an answer
   | 'reset-body' // the connection is reset in the middle of the body
   | 'short-body' // the connection ends in good order before Content-Length is reached
@@ -95,6 +96,7 @@ const ERRORS: Partial<Record<Fault, [status: number, code: string]>> = {
   'internal-error': [500, 'InternalError'],
   'slow-down': [503, 'SlowDown'],
   'too-many-requests': [429, 'TooManyRequests'],
+  full: [507, 'QuotaExceeded'],
   'complete-error': [200, 'InternalError'],
 };
 
