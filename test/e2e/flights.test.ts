@@ -65,6 +65,30 @@ it('of two workers that miss the same one installs it, and the other takes it fr
   await gate.stop();
 });
 
+it('of workers that begin at the same moment all install, and whoever comes after waits for them', async () => {
+  const name = `fresh${count++}`;
+  world.wheel({ name, version: '1' });
+  const gate = await startGate(world.index.url, [name]);
+  const install = async (): Promise<Started> => start('pip', ['install', '-v', `${name}==1`], world.worker({ PIP_INDEX_URL: gate.url }).environment(await world.venv()));
+  const before = (await signs()).length;
+  const herd = await Promise.all([install(), install(), install()]);
+  await gate.knock();
+  await until(async () => (await signs()).length > before);
+  const late = await install();
+  setTimeout(() => gate.open(), 3000);
+  for (const { ended } of herd) {
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    expect(stdout).not.toContain('waiting for');
+    expect(served(stdout)).toEqual([]);
+  }
+  const { code, stdout } = await late.ended;
+  expect(code).toBe(0);
+  expect(stdout).toContain('waiting for another worker');
+  expect(served(stdout)).toEqual([`${name}==1`]);
+  await gate.stop();
+});
+
 describe('who waits goes ahead', () => {
   it.each<[string, NodeJS.Signals]>([
     ['when the installer that it waits for is killed', 'SIGKILL'],
