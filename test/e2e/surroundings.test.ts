@@ -65,6 +65,22 @@ it('a directory that passes its group on: what is new there has that group', asy
   expect(Object.entries(comparison.actual).filter(([path]) => path.endsWith('site-packages/ash'))).toEqual([[expect.any(String), 'directory 2755']]);
 });
 
+/** `user::rwx, user:12345:rwx, group::r-x, mask::rwx, other::---`, as the kernel has it (linux/posix_acl_xattr.h). */
+const DEFAULT_ACL = `
+import os, struct, sys
+entries = [(1, 7, -1), (2, 7, 12345), (4, 5, -1), (16, 7, -1), (32, 0, -1)]
+os.setxattr(sys.argv[1], 'system.posix_acl_default', struct.pack('<I', 2) + b''.join(struct.pack('<HHi', *entry) for entry in entries))
+`;
+
+it.skipIf(process.platform !== 'linux')('a directory with a default ACL: what is new there has its rules (Linux)', async () => {
+  const venv = await world.venv();
+  execFileSync(venv.python, ['-c', DEFAULT_ACL, venv.sitePackages]);
+  chmodSync(venv.sitePackages, 0o770);
+  const comparison = await byBoth(venv, ['install', 'ash==1']);
+  expectLeftToPip(comparison);
+  expect(Object.entries(comparison.actual).filter(([path]) => path.endsWith('site-packages/ash'))).toEqual([[expect.any(String), 'directory 770']]);
+});
+
 describe('names that are not UTF-8', () => {
   /** All paths below a directory, byte for byte. */
   const paths = (directory: string): string[] => {
