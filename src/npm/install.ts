@@ -14,6 +14,7 @@ import { runWithCache, type Ran } from './inside/run.ts';
 import { isInstalled, withoutCredentials } from './lockfile.ts';
 import { announceSources, whyNotPrinted } from './output.ts';
 import { untilItFails, whyNotCachable } from './packages.ts';
+import { whatIsPassedOn } from '../place/passed-on.ts';
 import { platformOf } from './platform.ts';
 import { fingerprint, guessProject, readProject, type Project } from './project.ts';
 import { isPrepared } from './prepared.ts';
@@ -132,11 +133,13 @@ function whyNotServed(request: NpmRequest, project: Project | undefined): string
   return whyNotPrinted(request);
 }
 
-/** npm looks at what is there, but for what `npm ci` removes first; and it does not want links in the place of node_modules. */
+/** npm looks at what is there, but for what `npm ci` removes first; and it does not want links in the place of node_modules. What is made here has what its directory passes on. */
 function whyNotReplaced({ command }: NpmRequest, { directory, roots, emptied }: Project): string | undefined {
   for (const root of roots) {
     const path = join(directory, root, 'node_modules');
     const stat = lstatSync(path, { throwIfNoEntry: false });
+    const passedOn = stat?.isDirectory() === false ? undefined : whatIsPassedOn(stat ? path : join(directory, root));
+    if (passedOn !== undefined) return `${join(directory, root)} passes ${passedOn} on`;
     if (!stat) continue;
     if (!stat.isDirectory()) return `${path} is no directory`;
     if ((command === 'install' || !emptied.has(root)) && readdirSync(path).length > 0) return `there is something in ${path}`;

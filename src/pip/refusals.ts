@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { compareVersions } from './version.ts';
+import { whatIsPassedOn } from '../place/passed-on.ts';
 import type { PythonEnvironment } from './python/environment.ts';
 import type { Layout } from './python/schemes.ts';
 import type { Request } from './recognise/request.ts';
@@ -45,32 +46,13 @@ function unsuitable(scheme: Layout['actual']): string | undefined {
       accessSync(nearest, constants.W_OK | constants.X_OK);
       const stat = statSync(nearest);
       if (!stat.isDirectory()) return `${nearest} is not a directory`;
-      // What is made elsewhere and moved there would not get it.
-      if ((stat.mode & 0o2000) !== 0) return `${nearest} passes its group on`;
-      if (hasDefaultAcl(nearest, stat.mode)) return `${nearest} has a default ACL`;
+      const passedOn = whatIsPassedOn(nearest, stat);
+      if (passedOn !== undefined) return `${nearest} passes ${passedOn} on`;
     } catch {
       return `${nearest} cannot be written`;
     }
   }
   return undefined;
-}
-
-/** The modes of directories that are made under the umask that this process has, and that most have. */
-const USUAL_MODE = 0o755;
-
-/**
- * Whether a directory passes an access control list on (acl(5)): nothing in Node tells, but what is made there has modes that no umask explains. A
- * directory of the usual mode was not made under one that would matter, and is left alone.
- */
-function hasDefaultAcl(directory: string, mode: number): boolean {
-  if ((mode & 0o777) === USUAL_MODE) return false;
-  const probe = join(directory, `.pkg-cache-probe-${process.pid}`);
-  mkdirSync(probe);
-  try {
-    return (statSync(probe).mode & 0o777) !== USUAL_MODE;
-  } finally {
-    rmdirSync(probe);
-  }
 }
 
 function nearestExisting(path: string): string {

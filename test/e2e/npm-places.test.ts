@@ -1,7 +1,10 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MEMORY, twoDisks } from '../place/support.ts';
+import { anyPython } from '../support/pythons.ts';
+import { DEFAULT_ACL } from './support/acl.ts';
 import { NpmLab, removeModules, said } from './support/npm-lab.ts';
 import { treeOf } from './support/tree.ts';
 
@@ -38,6 +41,20 @@ describe('what is where the tree is to be', () => {
     });
     expect(actual).toEqual(expected);
     expect(expected).toMatchObject({ stderr: expect.stringContaining('Removing non-directory') as string });
+  });
+
+  it.skipIf(process.platform !== 'linux').each([
+    ['the setgid bit', (path: string) => chmodSync(path, 0o2775)],
+    ['a default ACL', (path: string) => execFileSync(anyPython().path, ['-c', DEFAULT_ACL, path])],
+  ])('a project with %s, which is passed on (Linux)', async (what, set) => {
+    const directory = await lab.project({ dependencies: { leaf: '1.0.0' }, description: what });
+    const [expected, actual] = await both(directory, () => {
+      removeModules(directory);
+      chmodSync(directory, 0o770);
+      set(directory);
+    });
+    expect(actual).toEqual(expected);
+    expect(statSync(join(directory, 'node_modules/leaf')).mode & 0o7777).toBe(what === 'a default ACL' ? 0o770 : 0o2755);
   });
 
   it('packages in a directory that is depended on, which npm leaves there', async () => {

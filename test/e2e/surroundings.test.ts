@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run, type Outcome } from '../support/run.ts';
 import type { Venv } from '../support/venv.ts';
+import { DEFAULT_ACL } from './support/acl.ts';
 import { offline, served } from './support/offline.ts';
 import { sideBySide, type Comparison } from './support/tree.ts';
 import { startWorld, type World } from './support/world.ts';
@@ -64,13 +65,6 @@ it('a directory that passes its group on: what is new there has that group', asy
   expect(groups).toEqual([[gid], [gid]]);
   expect(Object.entries(comparison.actual).filter(([path]) => path.endsWith('site-packages/ash'))).toEqual([[expect.any(String), 'directory 2755']]);
 });
-
-/** `user::rwx, user:12345:rwx, group::r-x, mask::rwx, other::---`, as the kernel has it (linux/posix_acl_xattr.h). */
-const DEFAULT_ACL = `
-import os, struct, sys
-entries = [(1, 7, -1), (2, 7, 12345), (4, 5, -1), (16, 7, -1), (32, 0, -1)]
-os.setxattr(sys.argv[1], 'system.posix_acl_default', struct.pack('<I', 2) + b''.join(struct.pack('<HHi', *entry) for entry in entries))
-`;
 
 it.skipIf(process.platform !== 'linux')('a directory with a default ACL: what is new there has its rules (Linux)', async () => {
   const venv = await world.venv();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { LocalCache, LocalEntry } from '../../cache/local.ts';
 import type { BuiltMeta } from '../built/key.ts';
+import { whatIsPassedOn } from '../../place/passed-on.ts';
 import { copyPackage, modesOf } from '../copy-package.ts';
 import type { PackageMeta } from '../entry.ts';
 import { feedOne } from '../feed.ts';
@@ -54,7 +55,7 @@ export class Placer {
     try {
       mkdirSync(directory, { recursive: true });
       const there = readdirSync(directory);
-      if (there.some((name) => !expected.has(name))) return false;
+      if (there.some((name) => !expected.has(name)) || whatIsPassedOn(directory) !== undefined) return false;
       copyPackage(this.#copying(), entry, stage);
       const names = readdirSync(stage);
       if (names.some((name) => there.includes(name))) return false; // bundled packages, and others beside them
@@ -76,6 +77,7 @@ export class Placer {
     const moved: string[] = [];
     const placed: string[] = [];
     try {
+      if (whatIsPassedOn(directory) !== undefined) return false;
       copyPackage(this.#copying(), entry, join(stage, 'new'));
       mkdirSync(join(stage, 'old'));
       if (existsSync(join(stage, 'new/node_modules'))) return false;
