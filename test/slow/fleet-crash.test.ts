@@ -16,7 +16,7 @@ const SET = ['ash==2', 'birch==1', 'cedar==1'];
 const LONG = 1_800_000;
 
 /** Points at which each command is killed. */
-const POINTS = 16;
+const POINTS = 12;
 
 let world: World;
 let app: string;
