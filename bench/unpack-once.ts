@@ -1,7 +1,18 @@
-/** One timed try in a process of its own: node unpack-once.mjs ARCHIVE DIRECTORY EXPECTED TRUSTED; milliseconds on stdout. */
-import { unpackEntry, type Expected } from '../src/archive/unpack.ts';
+/**
+ * One timed try in a process of its own: node unpack-once.mjs APP ARCHIVE ENTRY HOW; milliseconds on stdout. The entry (JSON) appears in the
+ * cache of the environment. HOW: `threads`, those of the app; `one thread`; `hashing`, in one thread, every file.
+ */
+import type { Entry } from '../src/cache/entry.ts';
+import { LocalCache } from '../src/cache/local.ts';
+import { unpackThreads } from '../src/fleet/unpack-threads.ts';
+import { unpacksHere } from '../src/fleet/unpacker.ts';
 
-const [path, directory, expected, trusted] = process.argv.slice(2) as [string, string, string, string];
+const [app, path, manifest, how] = process.argv.slice(2) as [string, string, string, string];
+const entry = JSON.parse(manifest) as Entry;
+const cache = new LocalCache(process.env['PKG_CACHE_DIR']!);
 const start = performance.now();
-unpackEntry({ path }, directory, JSON.parse(expected) as Expected, { trusted: trusted === 'true' });
+const unpacker = how === 'threads' ? unpackThreads(cache, {}, app) : unpacksHere(cache, {});
+await unpacker.unpack({ kind: 'archive', entry, source: { path }, trusted: how !== 'hashing' });
 process.stdout.write(String(performance.now() - start));
+unpacker.close();
+if (!cache.lookup(entry.key)) throw new Error('the entry is not there');

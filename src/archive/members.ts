@@ -1,11 +1,25 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { EntryFile } from '../cache/entry.ts';
 import type { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { invalid } from './failure.ts';
-import { END, fileHeader, padding } from './format.ts';
+import { BLOCK, END, LIST_NAME, fileHeader, listHeader, padding, sizeIn } from './format.ts';
+import { MAX_LIST } from './list.ts';
 import { CHUNK, type Reader } from './source.ts';
 import { writeAll, type TreeWriter } from './tree.ts';
+
+/** The bytes of `files.json`, with which an archive begins. Its length is all that is ever read from a header. Throws ARCHIVE_INVALID. */
+export function takeList(reader: Reader, filesHash: string): Buffer {
+  const start = reader.take(BLOCK);
+  const header = Buffer.from(reader.window.subarray(start, start + BLOCK));
+  const size = sizeIn(header);
+  if (size === undefined || size > MAX_LIST || !listHeader(size).equals(header)) throw invalid(`the first member is not a usable ${LIST_NAME}`);
+  const list = Buffer.concat(Array.from(body(reader, size), (chunk) => Buffer.from(chunk)));
+  expectPadding(reader, reader.take(padding(size)), size);
+  if (sha256(list) !== filesHash || !isUtf8(list)) throw invalid(`${LIST_NAME} has another hash than its entry says, or is no text`);
+  return list;
+}
 
 /**
  * Writes the next file of an archive to the tree. Header, body and padding must be what the list says; the hash of the body only if not
@@ -34,7 +48,7 @@ function expectHeader(header: Buffer, { window }: Reader, start: number, file: E
 }
 
 /** Throws when the bytes from `start` on, that follow a body of `size` bytes, are not zero up to the next block. */
-export function expectPadding({ window }: Reader, start: number, size: number): void {
+function expectPadding({ window }: Reader, start: number, size: number): void {
   const length = padding(size);
   if (window.compare(END, 0, length, start, start + length) !== 0) throw invalid('the padding of a member is not zero');
 }
@@ -61,7 +75,7 @@ function otherBytes({ path }: EntryFile): PkgCacheError {
 }
 
 /** The bytes of a member, in chunks that are valid until the next one. */
-export function* body(reader: Reader, size: number): Generator<Buffer> {
+function* body(reader: Reader, size: number): Generator<Buffer> {
   for (let left = size; left > 0; left -= CHUNK) {
     const length = Math.min(left, CHUNK);
     const start = reader.take(length);

@@ -7,9 +7,9 @@ export const CHUNK = 1 << 18;
 /** An archive: a file that is read in chunks, or bytes in memory. */
 export type ArchiveSource = { readonly path: string } | { readonly bytes: Uint8Array };
 
-/** Reads an archive from its start to its end. */
+/** Reads an archive, or a part of it, from the front to the back. */
 export interface Reader {
-  /** Whether all of it has been taken. */
+  /** Whether the end has been reached. */
   readonly atEnd: boolean;
   /** Where the bytes are that were taken last. */
   readonly window: Buffer;
@@ -21,17 +21,18 @@ export interface Reader {
   close(): void;
 }
 
-/** Opens an archive. Throws the system's error when its file cannot be opened. */
-export function openSource(source: ArchiveSource): Reader {
-  return 'path' in source ? new FileReader(source.path) : new BytesReader(source.bytes);
+/** Opens an archive, to be read from byte `at` on. Throws the system's error when its file cannot be opened. */
+export function openSource(source: ArchiveSource, at = 0): Reader {
+  return 'path' in source ? new FileReader(source.path, at) : new BytesReader(source.bytes, at);
 }
 
 class BytesReader implements Reader {
   readonly window: Buffer;
-  #position = 0;
+  #position: number;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, at: number) {
     this.window = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#position = at;
   }
 
   get atEnd(): boolean {
@@ -59,11 +60,12 @@ class FileReader implements Reader {
   #start = 0;
   #end = 0;
   /** Where in the file the window ends. */
-  #position = 0;
+  #position: number;
 
-  constructor(path: string) {
+  constructor(path: string, at: number) {
     this.#fd = openSync(path, 'r');
     this.#size = fstatSync(this.#fd).size;
+    this.#position = at;
   }
 
   get atEnd(): boolean {

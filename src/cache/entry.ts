@@ -70,8 +70,8 @@ export type FileRow = [string, number, string, 0 | 1, number | null];
 
 /** The file of a row. */
 export function fileOf([path, size, sha256, executable, mtime]: FileRow): EntryFile {
-  const file = { path, size, sha256, executable: executable === 1 };
-  return mtime === null ? file : { ...file, mtime };
+  // Not one from the other: to copy an object takes many times as long as to make one.
+  return mtime === null ? { path, size, sha256, executable: executable === 1 } : { path, size, sha256, executable: executable === 1, mtime };
 }
 
 /** Reads what `serialiseFiles` wrote. Throws on anything else; whoever calls it has checked the hash before. */

@@ -2,10 +2,12 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker, type MessagePort } from 'node:worker_threads';
+import { unpackPart, type Part } from '../archive/parts.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { PkgCacheError, systemCode, type ErrorCode } from '../errors.ts';
 import { Gate } from '../store/gate.ts';
 import type { Makers } from './makers.ts';
+import { LOST, isWorthParts, unpackInParts } from './unpack-parts.ts';
 import { unpack, unpacksHere, type Unpacker, type Unpacking } from './unpacker.ts';
 
 /** More threads than this do not get their work fast enough. */
@@ -20,15 +22,18 @@ const LARGE = 8 << 20;
 /** What a thread's heap may have of what is new, in MB: nothing that it makes lives long, and a process may have MOST of them. */
 const YOUNG = 8;
 
-/** Threads of the app (main.ts), for a cache that is opened as they open theirs: with the settings of this process. */
-export function unpackThreads(cache: LocalCache, makers: Makers): Unpacker {
-  const app = join(dirname(fileURLToPath(import.meta.url)), 'main.cjs');
-  return new UnpackThreads(() => new Worker(app, { argv: ['unpack-thread'], resourceLimits: { maxYoungGenerationSizeMb: YOUNG } }), unpacksHere(cache, makers));
+/** Threads of the app (`app`; main.ts), for a cache that is opened as they open theirs: with the settings of this process. */
+export function unpackThreads(cache: LocalCache, makers: Makers, app = join(dirname(fileURLToPath(import.meta.url)), 'main.cjs')): Unpacker {
+  const start = (): Worker => new Worker(app, { argv: ['unpack-thread'], resourceLimits: { maxYoungGenerationSizeMb: YOUNG } });
+  return new UnpackThreads(start, cache, unpacksHere(cache, makers));
 }
+
+/** All of an entry, or a part of it. */
+type Work = Unpacking | (Part & { readonly kind: 'part' });
 
 interface Asked {
   readonly id: number;
-  readonly unpacking: Unpacking;
+  readonly work: Work;
 }
 
 /** What a thread answers. Errors lose their codes on their way between threads. */
@@ -37,22 +42,20 @@ interface Answer {
   readonly failure?: { readonly code: ErrorCode | undefined; readonly message: string; readonly system: string | undefined };
 }
 
-interface Waiting {
-  readonly unpacking: Unpacking;
-  readonly settle: (failure?: unknown) => void;
-}
-
 interface Thread {
   readonly worker: Worker;
-  readonly waiting: Map<number, Waiting>;
+  /** What is called with the failure, or nothing, when a work has been done. */
+  readonly waiting: Map<number, (failure?: unknown) => void>;
 }
 
 /**
  * Unpacks in threads, as many as there are processors (and no more than MOST), so that the thread that reads from the network does nothing else.
- * They are started when there is enough to do. Where one cannot be started, or dies, the work is done here.
+ * They are started when there is enough to do. A large archive is shared out among those that have nothing else to do. Where one cannot be
+ * started, or dies, the work is done here.
  */
 export class UnpackThreads implements Unpacker {
   readonly #start: () => Worker;
+  readonly #cache: LocalCache;
   readonly #here: Unpacker;
   readonly #most: number;
   readonly #large = new Gate(1);
@@ -62,8 +65,9 @@ export class UnpackThreads implements Unpacker {
   #noMore = false;
 
   /** `start` starts a thread that calls `unpackFor`. */
-  constructor(start: () => Worker, here: Unpacker, most = Math.min(MOST, availableParallelism())) {
+  constructor(start: () => Worker, cache: LocalCache, here: Unpacker, most = Math.min(MOST, availableParallelism())) {
     this.#start = start;
+    this.#cache = cache;
     this.#here = here;
     this.#most = most;
   }
@@ -76,13 +80,30 @@ export class UnpackThreads implements Unpacker {
 
   async #unpack(unpacking: Unpacking, wanted?: Thread): Promise<void> {
     this.#bytes += sizeOf(unpacking);
-    const thread = wanted ?? (this.#bytes > WORTHWHILE ? this.#leastBusy() : undefined);
-    if (!thread) return await this.#here.unpack(unpacking);
+    try {
+      if (wanted || this.#bytes > WORTHWHILE) return await this.#inThreads(unpacking, wanted);
+    } catch (error) {
+      if (error !== LOST) throw error;
+    }
+    await this.#here.unpack(unpacking);
+  }
+
+  /** Throws LOST when it was not done. */
+  async #inThreads(unpacking: Unpacking, wanted?: Thread): Promise<void> {
+    const idle = isWorthParts(unpacking) ? this.#idle() : [];
+    if (isWorthParts(unpacking) && idle.length > 1) {
+      return await unpackInParts(this.#cache, unpacking, idle.length, (part, i) => this.#ask(idle[i], { ...part, kind: 'part' }));
+    }
+    await this.#ask(wanted ?? this.#leastBusy(), unpacking);
+  }
+
+  async #ask(thread: Thread | undefined, work: Work): Promise<void> {
+    if (!thread || !this.#threads.includes(thread)) throw LOST;
     const id = ++this.#last;
     const failure = await new Promise<unknown>((settle) => {
-      thread.waiting.set(id, { unpacking, settle });
+      thread.waiting.set(id, settle);
       thread.worker.ref();
-      thread.worker.postMessage({ id, unpacking } satisfies Asked);
+      thread.worker.postMessage({ id, work } satisfies Asked);
     });
     if (failure !== undefined) throw failure as Error;
   }
@@ -91,6 +112,12 @@ export class UnpackThreads implements Unpacker {
     for (const { worker } of this.#threads) void worker.terminate();
     this.#threads = [];
     this.#here.close();
+  }
+
+  /** Those that have nothing to do, of as many as there may be. */
+  #idle(): Thread[] {
+    while (this.#threads.length < this.#most && !this.#noMore && this.#add());
+    return this.#threads.filter(({ waiting }) => waiting.size === 0);
   }
 
   #leastBusy(): Thread | undefined {
@@ -115,7 +142,7 @@ export class UnpackThreads implements Unpacker {
   }
 
   #answered({ worker, waiting }: Thread, { id, failure }: Answer): void {
-    waiting.get(id)?.settle(failure && thrown(failure));
+    waiting.get(id)?.(failure && thrown(failure));
     waiting.delete(id);
     if (waiting.size === 0) worker.unref(); // nobody has to end it
   }
@@ -124,17 +151,18 @@ export class UnpackThreads implements Unpacker {
   #lost(thread: Thread): void {
     this.#threads = this.#threads.filter((each) => each !== thread);
     this.#noMore = true;
-    for (const { unpacking, settle } of thread.waiting.values()) this.#here.unpack(unpacking).then(() => settle(), settle);
+    for (const settle of thread.waiting.values()) settle(LOST);
     thread.waiting.clear();
   }
 }
 
 /** What a thread does until it is terminated. */
 export function unpackFor(port: MessagePort, cache: LocalCache, makers: Makers): void {
-  port.on('message', ({ id, unpacking }: Asked) => {
+  port.on('message', ({ id, work }: Asked) => {
     let answer: Answer = { id };
     try {
-      unpack(cache, makers, unpacking);
+      if (work.kind === 'part') unpackPart(work);
+      else unpack(cache, makers, work);
     } catch (error) {
       answer = { id, failure: told(error) };
     }

@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ArchiveSource } from '../archive/source.ts';
 import { unpackEntry } from '../archive/unpack.ts';
 import { entryId, type Entry, type EntryKey } from '../cache/entry.ts';
@@ -47,8 +45,8 @@ export function unpack(cache: LocalCache, makers: Makers, unpacking: Unpacking):
   const staging = cache.stage(entry.key);
   try {
     // Whoever made an archive had hashed every file. To hash the same bytes twice would take longer than all the rest.
-    unpackEntry(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count }, trusted ? { trusted } : {});
-    staging.publishEntry(entry, readFileSync(join(staging.dir, 'files.json'), 'utf8'));
+    const list = unpackEntry(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count }, trusted ? { trusted } : {});
+    staging.publishEntry(entry, list);
   } finally {
     staging.discard();
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { packEntry } from '../../src/archive/pack.ts';
-import type { Expected } from '../../src/archive/unpack.ts';
+import type { Expected } from '../../src/archive/parts.ts';
 import { serialiseFiles, type EntryFile } from '../../src/cache/entry.ts';
 
 /** A file to be packed. */

@@ -8,6 +8,7 @@ import { serialiseFiles } from '../../src/cache/entry.ts';
 import { fileHeader, listHeader, MAX_OCTAL } from '../../src/archive/format.ts';
 import { sha256File } from '../../src/hash.ts';
 import { expectedOf, packed, tempDir } from './entries.ts';
+import { WAYS } from './ways.ts';
 
 const slow = process.env['PKG_CACHE_SLOW'] === '1';
 
@@ -37,8 +38,8 @@ describe('a file of 256 MiB (2 GiB in the slow tests)', () => {
     expect(pack.maxRss * 1024).toBeLessThan(LIMIT);
 
     makeSparse(tar, files);
-    const unpack = inChild(dir, { unpack: { path: tar, dest: join(dir, 'out'), expected: expectedOf(files) } });
-    expect(unpack.result).toEqual({ files: 1 });
+    const unpack = inChild(dir, { unpack: { path: tar, dest: join(dir, 'out'), expected: expectedOf(files), how: 'at once' } });
+    expect(unpack.result).toEqual({ list: serialiseFiles(files) });
     expect(unpack.maxRss * 1024).toBeLessThan(LIMIT);
   });
 });
@@ -90,9 +91,9 @@ describe.runIf(canMount)('on a full disk (skipped where mounting is not allowed)
 
   const BIG = Array.from({ length: 8 }, (_, i) => ({ path: `pkg/file${i}`, text: String(i).repeat(300_000) }));
 
-  test('unpacking says so and leaves nothing', () => {
+  test.each(Object.keys(WAYS))('unpacking says so and leaves nothing (%s)', (how) => {
     const entry = packed(BIG);
-    const job = { unpack: { path: entry.tar, dest: join(entry.dir, 'full/out'), expected: entry.expected } };
+    const job = { unpack: { path: entry.tar, dest: join(entry.dir, 'full/out'), expected: entry.expected, how } };
     expect(onSmallDisk(entry.dir, job)).toEqual({ result: { code: 'CACHE_UNUSABLE', cause: 'ENOSPC' }, left: [] });
     expect(readdirSync(join(entry.dir, 'full'))).toEqual([]);
   });

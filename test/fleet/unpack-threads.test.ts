@@ -49,7 +49,7 @@ function unpacking(start = thread, most = 2): { cache: LocalCache; unpacker: Unp
     threads.push(made);
     return made;
   };
-  return { cache, threads, unpacker: new UnpackThreads(started, unpacksHere(cache, MAKERS), most) };
+  return { cache, threads, unpacker: new UnpackThreads(started, cache, unpacksHere(cache, MAKERS), most) };
 }
 
 it('entries are made by as many threads as there may be', async () => {
