@@ -1,7 +1,7 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MessageChannel, type Worker } from 'node:worker_threads';
-import { expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { packPieces } from '../../src/archive/pack.ts';
 import { serialiseFiles } from '../../src/cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../../src/cache/local.ts';
@@ -9,7 +9,7 @@ import { systemCode } from '../../src/errors.ts';
 import { UnpackThreads, unpackFor } from '../../src/fleet/unpack-threads.ts';
 import { unpacksHere, type Unpacker, type Unpacking } from '../../src/fleet/unpacker.ts';
 import { sha256, sha512 } from '../../src/hash.ts';
-import { tempCache } from '../cache/support.ts';
+import { staged, tempCache, type Contents } from '../cache/support.ts';
 import { failure } from '../store/helpers.ts';
 import { MAKERS, fill, keyOf, makeOriginal, names, originalKeyOf } from './support.ts';
 
@@ -108,4 +108,109 @@ it.each<[string, (cache: LocalCache) => Worker]>([
   expect(names(cache)).toEqual(['package-0', 'package-1', 'package-2', 'package-3']);
   expect(readFileSync(join(cache.lookup(keyOf(0))!.dir, 'tree/lib/package_0/data.bin'))).toHaveLength(BYTES);
   expect(threads.length).toBeLessThanOrEqual(2);
+});
+
+/** So large that it is shared out: 40 files. */
+function largeArchive(): Archive & { readonly contents: Contents } {
+  const from = tempCache();
+  const contents = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`lib/package_${i % 7}/file_${i}.bin`, String(i % 10).repeat(512 << 10)]));
+  const local = staged(from, { key: keyOf(0), contents }).publish();
+  const packed = archiveOf(from, local);
+  const bytes = Buffer.from(new SharedArrayBuffer(packed.length));
+  packed.copy(bytes);
+  return { kind: 'archive', entry: local.entry, source: { bytes }, contents };
+}
+
+/** A thread that says what it was asked to do, and does so when it is let. */
+function watched(asked: string[], gate: Promise<void> = Promise.resolve()): (cache: LocalCache) => Worker {
+  return (cache) => {
+    const made = thread(cache);
+    const post = made.postMessage.bind(made) as (message: unknown) => void;
+    made.postMessage = (message: { work: { kind: string } }) => {
+      asked.push(message.work.kind);
+      void gate.then(() => post(message));
+    };
+    return made;
+  };
+}
+
+function expectWhole(cache: LocalCache, contents: Contents): void {
+  const local = cache.lookup(keyOf(0))!;
+  expect(cache.files(local).map(({ path }) => path)).toEqual(Object.keys(contents).sort());
+  for (const [path, text] of Object.entries(contents)) expect(readFileSync(join(local.dir, 'tree', path), 'utf8') === text).toBe(true);
+  expect(readdirSync(cache.path('staging'))).toEqual([]);
+}
+
+describe('a large archive', () => {
+  it('is shared out among idle threads, and appears when the last part is done', async () => {
+    const { contents, ...archive } = largeArchive();
+    const asked: string[] = [];
+    let open: () => void = () => undefined;
+    const gates = [Promise.resolve(), new Promise<void>((resolve) => (open = resolve))];
+    const { cache, unpacker } = unpacking((each) => watched(asked, gates.shift())(each));
+    const done = unpacker.unpack({ ...archive, sha256: sha256(archive.source.bytes) });
+    await vi.waitUntil(() => existsSync(cache.path('staging')) && readdirSync(cache.path('staging'), { recursive: true }).some((path) => String(path).endsWith('.bin')), { timeout: 10_000 });
+    expect(asked).toEqual(['part', 'part']);
+    expect(cache.lookup(keyOf(0))).toBeUndefined();
+    open();
+    await done;
+    expectWhole(cache, contents);
+    unpacker.close();
+  });
+
+  it('is left whole where the others have something to do', async () => {
+    const { contents, ...archive } = largeArchive();
+    const asked: string[] = [];
+    const { cache, unpacker } = unpacking(watched(asked));
+    const busy = archives(3).slice(1).map((each) => unpacker.unpack(each));
+    await Promise.all([...busy, unpacker.unpack({ ...archive, trusted: true })]);
+    expect(asked).toEqual(['archive', 'archive', 'archive']);
+    expectWhole(cache, contents);
+    unpacker.close();
+  });
+
+  it.each([0.1, 0.9])('with a wrong byte, at %f of it, is refused as a whole', async (where) => {
+    const archive = largeArchive();
+    const { cache, unpacker } = unpacking();
+    const { bytes } = archive.source;
+    bytes[Math.floor(bytes.length * where)]! ^= 1;
+    expect(await failure(unpacker.unpack({ ...archive, sha256: sha256(bytes) }))).toMatchObject({ code: 'ARCHIVE_INVALID' });
+    expect(names(cache)).toEqual([]);
+    expect(readdirSync(cache.path('staging'))).toEqual([]);
+    unpacker.close();
+  });
+
+  it('that does not end after its last file, or ends before, is refused', async () => {
+    const archive = largeArchive();
+    const { cache, unpacker } = unpacking();
+    for (const bytes of [Buffer.concat([archive.source.bytes, Buffer.alloc(512)]), archive.source.bytes.subarray(0, 10 << 20)]) {
+      expect(await failure(unpacker.unpack({ ...archive, source: { bytes }, trusted: true }))).toMatchObject({ code: 'ARCHIVE_INVALID' });
+    }
+    expect(names(cache)).toEqual([]);
+    expect(readdirSync(cache.path('staging'))).toEqual([]);
+    unpacker.close();
+  });
+
+  it('is unpacked anew where a thread dies in the middle', async () => {
+    const { contents, ...archive } = largeArchive();
+    let started = 0;
+    const { cache, unpacker } = unpacking((each) => {
+      const made = thread(each);
+      if (started++ === 0) made.postMessage = () => void setImmediate(() => made.emit('error', new Error('out of memory')));
+      return made;
+    });
+    await unpacker.unpack({ ...archive, trusted: true });
+    expectWhole(cache, contents);
+    unpacker.close();
+  });
+
+  it('may be made by two at once', async () => {
+    const { contents, ...archive } = largeArchive();
+    const { cache, unpacker } = unpacking();
+    const other = new UnpackThreads(() => thread(cache), cache, unpacksHere(cache, MAKERS), 2);
+    await Promise.all([unpacker.unpack({ ...archive, trusted: true }), other.unpack({ ...archive, trusted: true })]);
+    expectWhole(cache, contents);
+    unpacker.close();
+    other.close();
+  });
 });
