@@ -29,7 +29,7 @@ function inProcess({ dies = false, prefix = [], directory = join(tempDir(), 'cac
   buildSync({ entryPoints: { child: join(import.meta.dirname, 'unpack-child.ts') }, outdir: dir, outExtension: { '.js': '.mjs' }, bundle: true, format: 'esm', platform: 'node', target: 'node20.17' });
   const job: Job = { directory, path: join(dir, 'a.tar'), entry: local.entry, dies };
   writeFileSync(join(dir, 'job.json'), JSON.stringify(job));
-  const [command = '', ...args] = [...prefix, process.execPath, join(dir, 'child.mjs'), join(dir, 'job.json')];
+  const [command, ...args] = [...prefix, process.execPath, join(dir, 'child.mjs'), join(dir, 'job.json')];
   return { ...spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 }), cache: new LocalCache(directory) };
 }
 
