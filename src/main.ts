@@ -51,7 +51,9 @@ const ROLES = { '': 'aside', '-shielded': 'shielded', '-continue': 'in charge' }
 async function decide(args: readonly string[], asked: Asked): Promise<void> {
   const parent = process.ppid;
   const answer = await uninterrupted(args, asked, () => process.ppid !== parent);
-  if (answer) tell(answer);
+  if (!answer) return;
+  tell(answer);
+  process.exit(); // nothing is left to do, and to take the heap down in good order takes as long as a tenth of an install
 }
 
 /** We are the shim now: what it would do with the answer is for us to do. */

@@ -1,4 +1,4 @@
-import { closeSync, fchmodSync, futimesSync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { LocalCache } from '../cache/local.ts';
 import { adopt } from '../place/adopt.ts';
@@ -7,9 +7,8 @@ import { discardWorkshop, openWorkshop } from '../place/workshop.ts';
 import { HIDDEN_LOCKFILE } from './capture.ts';
 import { modesOf } from './copy-package.ts';
 import type { TreeMeta } from './entry.ts';
-import type { Lock } from './lockfile.ts';
 import type { Project } from './project.ts';
-import { makeExecutable } from './stage.ts';
+import { STAGED_HIDDEN, makeExecutable } from './stage.ts';
 
 export interface TreeContext {
   readonly cache: LocalCache;
@@ -17,8 +16,6 @@ export interface TreeContext {
   readonly umask: number;
   readonly project: Project;
   readonly meta: TreeMeta;
-  /** The hidden lockfile. */
-  readonly hidden: Lock;
 }
 
 /**
@@ -52,7 +49,7 @@ export class Tree {
     }
     // Those of workspaces, by way of the links.
     for (const bin of binsOfLinks(meta)) makeExecutable(join(directory, bin), umask);
-    if (meta.packages.length + meta.links.length > 0) this.#writeHidden(join(directory, HIDDEN_LOCKFILE));
+    if (meta.packages.length + meta.links.length > 0) this.#placeHidden(join(directory, HIDDEN_LOCKFILE));
   }
 
   /** Puts one node_modules in the place of another, as a whole where there is none. */
@@ -74,17 +71,10 @@ export class Tree {
     discardWorkshop(this.#context.cache, this.#workshop);
   }
 
-  #writeHidden(path: string): void {
-    this.#undo.creates(path);
-    const fd = openSync(path, 'wx');
-    try {
-      fchmodSync(fd, modesOf(this.#context.umask).file);
-      writeFileSync(fd, this.#context.hidden.text);
-      const now = Date.now() / 1000;
-      futimesSync(fd, now, now);
-    } finally {
-      closeSync(fd);
-    }
+  #placeHidden(path: string): void {
+    adopt(join(this.stage, STAGED_HIDDEN), path, this.#undo);
+    const now = Date.now() / 1000;
+    utimesSync(path, now, now);
   }
 }
 

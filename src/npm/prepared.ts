@@ -40,11 +40,12 @@ export function isPrepared(cache: LocalCache, owner: Ownership, key: EntryKey): 
 
 /** Moves a copy of the whole tree to `destination`, if there is one that nobody has touched, and of which is known what is `wanted`; what is known. */
 export function takePrepared(cache: LocalCache, owner: Ownership, id: string, destination: string, wanted: (known: Known) => boolean): Known | undefined {
+  let sealed: Seal | undefined;
   const isTaken = new Shelf(cache, owner, id).take(destination, (copy) => {
-    const sealed = readSeal(copy);
+    sealed = readSeal(copy);
     return sealed !== undefined && wanted(sealed.known) && isUntouched(copy, sealed);
   });
-  return isTaken ? readSeal(destination)?.known : undefined;
+  return isTaken ? sealed?.known : undefined;
 }
 
 /** Makes a copy of a whole tree, unless there is one, or something of it is missing by now. Every file is compared with its manifest. */
@@ -69,20 +70,10 @@ export function prepareTree(cache: LocalCache, { key, umask, known }: PrepareDet
 }
 
 /** The hidden lockfile of a tree; undefined for one that is damaged. */
-export function readHidden(tree: TreeEntry): Lock | undefined {
-  const text = readHiddenText(tree);
-  try {
-    return text === undefined ? undefined : parseLock(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Its text; undefined where it is not what it was. */
-export function readHiddenText({ dir, entry }: TreeEntry): string | undefined {
+export function readHidden({ dir, entry }: TreeEntry): Lock | undefined {
   try {
     const text = readFileSync(join(dir, 'tree/package-lock.json'), 'utf8');
-    return sha256(text) === entry.archive.sha256 ? text : undefined;
+    return sha256(text) === entry.archive.sha256 ? parseLock(text) : undefined;
   } catch {
     return undefined;
   }
@@ -93,7 +84,7 @@ const SEAL = 'seal.json';
 const INNER = 'directories.json';
 
 /** Of a seal. One of another form, by another version of ours, counts as none. */
-const FORM = 2;
+const FORM = 3;
 
 interface Seal {
   readonly form: typeof FORM;
@@ -116,7 +107,7 @@ function seal(root: string, known: Known): void {
     (PACKAGES.test(path) ? directories : inner).push([path, lstatSync(`${root}/${path}`).mtimeMs]);
     for (const entry of readdirSync(`${root}/${path}`, { withFileTypes: true })) if (entry.isDirectory()) visit(`${path}/${entry.name}`);
   };
-  for (const name of readdirSync(root)) visit(name);
+  for (const entry of readdirSync(root, { withFileTypes: true })) if (entry.isDirectory()) visit(entry.name);
   writeFileSync(join(root, INNER), JSON.stringify(inner satisfies Directories));
   writeFileSync(join(root, SEAL), JSON.stringify({ form: FORM, boot: bootId(), made: Date.now(), directories, known } satisfies Seal));
 }

@@ -7,11 +7,11 @@ import { recoverTarget } from '../place/workshop.ts';
 import type { Ingredients } from './built/key.ts';
 import { builtKeys as keysOfBuilt, findBuilt, ingredientsAt, pullBuilt, type BuiltEntry } from './built/find.ts';
 import type { PackageEntry, TreeEntry, TreeMeta } from './entry.ts';
-import { unreadLock, type Lock } from './lockfile.ts';
+import type { Lock } from './lockfile.ts';
 import { announce, summarise, type Summary } from './output.ts';
 import { findPackages, packagesOfTree, pullPackages, tellProblem, type Wanted } from './packages.ts';
 import { Tree } from './place.ts';
-import { MANY_PACKAGES, readHidden, readHiddenText, takePrepared, type Known, type PrepareDetails } from './prepared.ts';
+import { MANY_PACKAGES, readHidden, takePrepared, type Known, type PrepareDetails } from './prepared.ts';
 import type { Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
 import { assemble } from './stage.ts';
@@ -93,10 +93,7 @@ class Attempt {
   runAgain(): boolean {
     const { context, key } = this.#serving;
     const tree = context.cache.lookup<TreeMeta>(key);
-    if (!tree || !this.#mayPrepare(tree)) return false;
-    const hidden = readHiddenText(tree);
-    if (hidden === undefined) return false;
-    return this.#put(tree, unreadLock(hidden), (stage) => this.#takePrepared(tree, stage));
+    return tree !== undefined && this.#mayPrepare(tree) && this.#put(tree, (stage) => this.#takePrepared(tree, stage));
   }
 
   #takePrepared({ id, hash }: TreeEntry, stage: string): Known | undefined {
@@ -155,7 +152,7 @@ class Attempt {
   /** By a copy that was put together in advance. */
   #placePrepared(tree: TrustedTree): boolean {
     if (!this.#mayPrepare(tree) || !this.#isAllowed(tree)) return false;
-    return this.#hasBuilt(tree) && this.#put(tree, tree.hidden, (stage) => this.#takePrepared(tree, stage));
+    return this.#hasBuilt(tree) && this.#put(tree, (stage) => this.#takePrepared(tree, stage));
   }
 
   /** A copy that was made in advance may hold what the rules are against by now. */
@@ -167,7 +164,7 @@ class Attempt {
   #place(tree: TrustedTree): boolean {
     const { cache, linkMode } = this.#serving.context;
     const parts = { cache, linkMode, umask: this.#umask, meta: tree.entry.meta, packages: this.#packages, built: this.#built };
-    return this.#put(tree, tree.hidden, (stage) => {
+    return this.#put(tree, (stage) => {
       assemble(stage, { ...parts, hidden: tree.hidden });
       for (const entry of [tree, ...this.#packages.values(), ...this.#built.values()]) cache.touch(entry);
       return this.#knownOf(tree);
@@ -183,9 +180,9 @@ class Attempt {
   }
 
   /** Puts a tree in place of the old one; `fill` makes the new directory `stage`, and says what is known of it, if it could. */
-  #put(tree: TreeEntry, hidden: Lock, fill: (stage: string) => Known | undefined): boolean {
+  #put(tree: TreeEntry, fill: (stage: string) => Known | undefined): boolean {
     const { context, project } = this.#serving;
-    const made = new Tree({ cache: context.cache, umask: this.#umask, project, meta: tree.entry.meta, hidden });
+    const made = new Tree({ cache: context.cache, umask: this.#umask, project, meta: tree.entry.meta });
     let known: Known | undefined;
     try {
       known = fill(made.stage);

@@ -24,8 +24,11 @@ export interface Parts {
   readonly built: ReadonlyMap<string, BuiltEntry>;
 }
 
+/** Where the hidden lockfile lies in a stage: it comes last. */
+export const STAGED_HIDDEN = 'hidden.json';
+
 /**
- * Puts a whole tree together in the new directory `stage`, as it is to lie below the project, but for the hidden lockfile.
+ * Puts a whole tree together in the new directory `stage`, as it is to lie below the project, but for the hidden lockfile, which lies beside it.
  * Throws ENTRY_INVALID for a damaged entry, which is put aside, or the system's error.
  */
 export function assemble(stage: string, parts: Parts): void {
@@ -39,6 +42,9 @@ export function assemble(stage: string, parts: Parts): void {
   }
   for (const [path, target] of meta.bins) makeExecutable(join(stage, dirname(path), target), umask);
   makeManifestBinsExecutable(stage, parts);
+  const hidden = join(stage, STAGED_HIDDEN);
+  writeFileSync(hidden, parts.hidden.text, { flag: 'wx' });
+  chmodSync(hidden, modesOf(umask).file);
 }
 
 /** npm does that with all bins (bin-links, fix-bin.js); one that is not there it leaves out. */
