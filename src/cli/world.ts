@@ -10,6 +10,7 @@ import { Spool } from '../fleet/spool.ts';
 import { openLog } from '../log.ts';
 import { keepHouse } from './housekeeping.ts';
 import { collect as collectNpm, type CollectDetails as NpmDetails } from '../npm/collect.ts';
+import { isTreeKey } from '../npm/entry.ts';
 import { prepareTree, type PrepareDetails } from '../npm/prepared.ts';
 import { collect as collectPip } from '../pip/collect/collect.ts';
 import type { CollectDetails as PipDetails } from '../pip/collect/job.ts';
@@ -63,7 +64,7 @@ export function openWorld({ afresh = false } = {}): World {
   const background: BackgroundOptions = {
     cache,
     spool,
-    noteRealInstall: (ecosystem, ids, ms) => noteRealInstall(cache, ecosystem === 'npm' ? 'npm' : 'pip', ids, ms),
+    noteRealInstall: (ecosystem, ids, ms) => noteCost(cache, ecosystem, ids, ms),
     housekeeping: () => keepHouse({ cache, spool, settings, log }),
     openStore: openUploads,
     collectors,
@@ -85,4 +86,11 @@ export async function openFleet(pace: Pace): Promise<OpenFleet> {
   const { fleet } = openWorld({ afresh: true });
   if (!fleet) throw new PkgCacheError('CONFIG', 'no store is configured', { hint: 'set PKG_CACHE_STORE, or run install.sh --store' });
   return await fleet.open(pace);
+}
+
+/** What npm took is what its whole tree took: an install that is served is noted by its tree. */
+function noteCost(cache: LocalCache, ecosystem: string, ids: readonly string[], ms: number): void {
+  if (ecosystem !== 'npm') return noteRealInstall(cache, 'pip', ids, ms);
+  const trees = ids.filter((id) => isTreeKey(cache.byId(id)?.entry.key));
+  if (trees.length > 0) noteRealInstall(cache, 'npm', trees, ms);
 }

@@ -51,6 +51,10 @@ export function packageKey(name: string, version: string, integrity: string): En
 /** The name of no package can be this (validate-npm-package-name). */
 const TREE = 'node_modules';
 
+export function isTreeKey(key: EntryKey | undefined): boolean {
+  return key?.ecosystem === 'npm' && key.name === TREE;
+}
+
 export function treeKey(fingerprint: string, platform: string): EntryKey {
   return { ecosystem: 'npm', name: TREE, version: fingerprint, platform, origin: 'project' };
 }

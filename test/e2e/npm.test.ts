@@ -37,6 +37,14 @@ describe('npm ci', () => {
     expect(Object.keys(tree)).toContain('node_modules/@scope/branch/node_modules/leaf/.npmignore');
   });
 
+  it('is noted with what npm took for all of it', async () => {
+    const worker = await lab.filled(await lab.project({ dependencies: { leaf: '1.0.0' }, description: 'noted' }), { PKG_CACHE_STORE: undefined });
+    const stats = join(worker.cache, 'v1/state/stats');
+    const lines = readdirSync(stats).flatMap((day) => readFileSync(join(stats, day), 'utf8').trim().split('\n'));
+    const records = lines.map((line) => JSON.parse(line) as { took?: true; ids: string[] });
+    expect(records.filter(({ took }) => took).map(({ ids }) => ids.length)).toEqual([1]);
+  });
+
   it('is believed by npm afterwards', async () => {
     const directory = await lab.project(PROJECT);
     const worker = await lab.filled(directory);
