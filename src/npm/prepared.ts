@@ -28,6 +28,8 @@ export interface Known {
   /** Its built packages by location: of what each is built, and the entry. */
   readonly built: readonly (readonly [location: string, ingredients: Ingredients, id: string])[];
   readonly summary: Summary;
+  /** Of its packages' files. */
+  readonly bytes: number;
 }
 
 /** Trees of fewer packages than this are put together as fast as a process starts. */
@@ -84,7 +86,7 @@ const SEAL = 'seal.json';
 const INNER = 'directories.json';
 
 /** Of a seal. One of another form, by another version of ours, counts as none. */
-const FORM = 3;
+const FORM = 4;
 
 interface Seal {
   readonly form: typeof FORM;

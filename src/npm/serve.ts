@@ -176,7 +176,8 @@ class Attempt {
       const found = this.#built.get(location);
       return found ? [[location, of, found.id]] : [];
     });
-    return { manifest: hash, built, summary: summarise(this.#serving.project.lock, hidden, entry.meta) };
+    const bytes = [...this.#packages.values(), ...this.#built.values()].reduce((sum, each) => sum + each.entry.size, 0);
+    return { manifest: hash, built, summary: summarise(this.#serving.project.lock, hidden, entry.meta), bytes };
   }
 
   /** Puts a tree in place of the old one; `fill` makes the new directory `stage`, and says what is known of it, if it could. */
@@ -197,7 +198,7 @@ class Attempt {
       throw error;
     }
     this.#tell(tree, known.summary);
-    this.#note(tree);
+    this.#note(tree, known);
     made.close();
     if (this.#mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.#umask, known } satisfies PrepareDetails);
     return true;
@@ -222,9 +223,8 @@ class Attempt {
     announce(request, summary, { elapsed: Date.now() - started, fromStore: this.#pulled, fromCache: used - this.#pulled }, context);
   }
 
-  #note({ id, entry }: TreeEntry): void {
+  #note({ id, entry }: TreeEntry, { bytes }: Known): void {
     const { length } = entry.meta.packages;
-    const bytes = [...this.#packages.values()].reduce((sum, each) => sum + each.entry.size, 0);
     this.#serving.context.note({ local: length - this.#pulled, store: this.#pulled, missed: 0, bytes, ids: [id] });
   }
 

@@ -235,7 +235,10 @@ describe('a copy of a whole tree', () => {
     const { directory, worker, shelf, tree } = await prepared();
     const [copy] = readdirSync(shelf);
     const { ino } = statSync(join(shelf, copy!, 'node_modules/part-7'));
+    const counted = async (): Promise<number[]> => (JSON.parse((await worker.cli(['stats', '--json'])).stdout) as { days: { bytes: number }[] }).days.map(({ bytes }) => bytes);
+    const [before] = await counted();
     expect((await lab.npm(worker, directory, ['ci'])).stdout).toContain('30 from the cache');
+    expect(await counted()).toEqual([2 * before!]);
     expect(statSync(join(directory, 'node_modules/part-7')).ino).toBe(ino);
     expect(treeOf(directory)).toEqual(tree);
     await worker.settle();
