@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { fileOf, type FileRow } from '../cache/entry.ts';
+import { fileOf, type Entry, type FileRow } from '../cache/entry.ts';
 import { asUnpackError, invalid } from './failure.ts';
 import { BLOCK, LIST_NAME, headerLength, padding } from './format.ts';
 import { readRows } from './list.ts';
@@ -15,6 +15,11 @@ export interface Expected {
   readonly size: number;
   /** Number of files. */
   readonly count: number;
+}
+
+/** What `entry` says about its files. */
+export function expectedOf({ files, size, count }: Entry): Expected {
+  return { filesHash: files, size, count };
 }
 
 /** Files of an archive that follow each other, for one thread to unpack. Plain values, which can be sent to it. */

@@ -1,4 +1,4 @@
-import { beginUnpacking, workOf, type Part } from '../archive/parts.ts';
+import { beginUnpacking, expectedOf, workOf, type Part } from '../archive/parts.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Unpacking } from './unpacker.ts';
@@ -24,8 +24,8 @@ export const LOST = new PkgCacheError('CACHE_UNUSABLE', 'a thread was lost');
 export async function unpackInParts(cache: LocalCache, { entry, source, ...rest }: ArchiveUnpacking, ways: number, run: (part: Part, index: number) => Promise<void>): Promise<void> {
   const staging = cache.stage(entry.key);
   try {
-    const trusted = 'trusted' in rest && (rest.trusted ?? false);
-    const { list, parts } = beginUnpacking(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count }, { trusted, ways });
+    const trusted = 'trusted' in rest && rest.trusted;
+    const { list, parts } = beginUnpacking(source, staging.dir, expectedOf(entry), { trusted, ways });
     const failures = (await Promise.allSettled(parts.map(run))).flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []));
     const failure = failures.find((each) => each !== LOST) ?? failures[0];
     if (failure) throw failure;

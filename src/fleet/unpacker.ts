@@ -1,3 +1,4 @@
+import { expectedOf } from '../archive/parts.ts';
 import type { ArchiveSource } from '../archive/source.ts';
 import { unpackEntry } from '../archive/unpack.ts';
 import { entryId, type Entry, type EntryKey } from '../cache/entry.ts';
@@ -38,14 +39,14 @@ export function unpacksHere(cache: LocalCache, makers: Makers): Unpacker {
 export function unpack(cache: LocalCache, makers: Makers, unpacking: Unpacking): void {
   if (unpacking.kind === 'original') return remake(cache, makers, unpacking);
   const { entry, source } = unpacking;
-  const trusted = 'sha256' in unpacking || unpacking.trusted;
+  const trusted = 'sha256' in unpacking || unpacking.trusted === true;
   if ('sha256' in unpacking && sha256(unpacking.source.bytes) !== unpacking.sha256) {
     throw new PkgCacheError('ARCHIVE_INVALID', `an archive's bytes are not those of ${unpacking.sha256}`);
   }
   const staging = cache.stage(entry.key);
   try {
     // Whoever made an archive had hashed every file. To hash the same bytes twice would take longer than all the rest.
-    const list = unpackEntry(source, staging.dir, { filesHash: entry.files, size: entry.size, count: entry.count }, trusted ? { trusted } : {});
+    const list = unpackEntry(source, staging.dir, expectedOf(entry), { trusted });
     staging.publishEntry(entry, list);
   } finally {
     staging.discard();

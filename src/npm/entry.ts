@@ -51,6 +51,7 @@ export function packageKey(name: string, version: string, integrity: string): En
 /** The name of no package can be this (validate-npm-package-name). */
 const TREE = 'node_modules';
 
+/** Whether a key is that of a tree. */
 export function isTreeKey(key: EntryKey | undefined): boolean {
   return key?.ecosystem === 'npm' && key.name === TREE;
 }

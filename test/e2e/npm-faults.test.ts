@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startFaultServer, type Fault } from '../support/fault-server.ts';
+import { UNUSABLE, startFaultServer, type Fault } from '../support/fault-server.ts';
 import { NpmLab, removeModules, said } from './support/npm-lab.ts';
 import { treeOf, type Tree } from './support/tree.ts';
 import type { Outcome } from '../support/run.ts';
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => lab.stop());
 
 describe('a store that fails costs one line, and then nothing is said of it', () => {
-  it.each<Fault>(['refused', 'black-hole', 'drip', 'stall', 'forbidden', 'expired', 'no-bucket', 'internal-error', 'reset-body', 'short-body'])('%s', async (fault) => {
+  it.each(UNUSABLE)('%s', async (fault) => {
     const store = await startFaultServer(fault, { upstream: lab.world.s3!.url });
     try {
       const worker = lab.world.worker(store.env);

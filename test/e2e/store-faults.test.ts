@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startFaultServer, type Fault } from '../support/fault-server.ts';
+import { UNUSABLE, startFaultServer, type Fault } from '../support/fault-server.ts';
 import { run } from '../support/run.ts';
 import { served, until } from './support/offline.ts';
 import { packagesIn, type Tree } from './support/tree.ts';
@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(async () => await world.stop());
 
 describe('a store that fails costs one line, and then nothing is said of it', () => {
-  it.each<Fault>(['refused', 'black-hole', 'drip', 'stall', 'forbidden', 'expired', 'no-bucket', 'internal-error', 'reset-body', 'short-body'])('%s', async (fault) => {
+  it.each(UNUSABLE)('%s', async (fault) => {
     // What the background does beside them is its own affair.
     const asked: string[] = [];
     const note = ({ method, url = '' }: IncomingMessage): Fault => {

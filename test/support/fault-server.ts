@@ -31,6 +31,9 @@ export type Fault =
   | 'day-ahead' // the server's clock is a day ahead of ours
   | 'complete-error'; // status 200, and an error in the body, as CompleteMultipartUpload may answer
 
+/** Those of a store that cannot be used, each in its way: to an install they are all the same. */
+export const UNUSABLE: readonly Fault[] = ['refused', 'black-hole', 'drip', 'stall', 'forbidden', 'expired', 'no-bucket', 'internal-error', 'reset-body', 'short-body'];
+
 export interface FaultServer {
   readonly url: string;
   /** The environment of a client, as with a real server. */
