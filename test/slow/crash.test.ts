@@ -6,7 +6,7 @@ import { Spool } from '../../src/fleet/spool.ts';
 import { LocalCache } from '../../src/cache/local.ts';
 import { claimOfBackground } from '../../src/fleet/start.ts';
 import { treeOf, type Tree } from '../e2e/support/tree.ts';
-import { remove, startWorld, type World } from '../e2e/support/world.ts';
+import { endBackground, remove, startWorld, type World } from '../e2e/support/world.ts';
 import type { Worker } from '../e2e/support/worker.ts';
 import type { Venv } from '../support/venv.ts';
 import { brokenEntries, keep, leftOvers, storedIn } from './support/on-disk.ts';
@@ -45,6 +45,7 @@ const node = (...args: readonly string[]): string[] => ['sh', '-c', 'exec "$@" 3
 async function killAt(points: readonly Point[], command: readonly string[], env: Worker['env'], threads: boolean, around: { before: () => void; after: (at: string) => Promise<void> }): Promise<void> {
   expect(points.length).toBeGreaterThan(8);
   for (const point of points) {
+    await endBackground(env['PKG_CACHE_DIR']!);
     around.before();
     await runInjected(point, 'signal=KILL', command, { env, cwd: '/' }, { threads });
     await around.after(`killed at ${point.call} ${point.when}`);
@@ -79,6 +80,7 @@ describe.skipIf(reason !== undefined)('an install that is killed', () => {
     await worker.fill(await world.venv(), SET);
     await worker.fill(await world.venv(), SET);
     const { venv, expected, restore } = await oldVenv();
+    await endBackground(worker.cache);
     const restoreCache = keep(worker.cache);
     const before = (): void => (restore(), restoreCache());
     const env = worker.environment(venv);

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { treeOf, type Tree } from '../e2e/support/tree.ts';
-import { startWorld, type World } from '../e2e/support/world.ts';
+import { endBackground, startWorld, type World } from '../e2e/support/world.ts';
 import { Worker } from '../e2e/support/worker.ts';
 import type { Venv } from '../support/venv.ts';
 import { brokenEntries, filesBelow, keep } from './support/on-disk.ts';
@@ -31,6 +31,7 @@ beforeAll(async () => {
   await worker.fill(await world.venv(), SET);
   venv = await world.venv();
   await world.realPip(venv, ['install', 'ash==1']);
+  await endBackground(worker.cache);
   restore = keep(venv.dir, worker.cache);
   await world.realPip(venv, ['install', ...SET]);
   expected = treeOf(venv.dir);
@@ -56,6 +57,7 @@ const litter = (): string[] => [...filesBelow(venv.dir), ...filesBelow(worker.ca
 
 /** The outcome is the real pip's, in one line more at most; the next install is served. */
 async function assertRight(at: string, shim: Worker): Promise<void> {
+  await endBackground(worker.cache);
   restore();
   const { code, stdout, stderr } = await shim.pip(venv, ['install', ...SET]);
   expect.soft({ at, code, lines: stderr.split('\n').length - 1 <= 1 }, `${stdout}\n${stderr}`).toEqual({ at, code: 0, lines: true });

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWorld, type World } from '../e2e/support/world.ts';
+import { endBackground, startWorld, type World } from '../e2e/support/world.ts';
 import type { Worker } from '../e2e/support/worker.ts';
 import { brokenEntries, keep, leftOvers, storedIn } from './support/on-disk.ts';
 import { runInjected, samplePoints, whyNoStrace } from './support/strace.ts';
@@ -46,10 +46,12 @@ async function filled(set: readonly string[], stored: boolean): Promise<{ store:
 async function survives(worker: Worker, store: string, args: readonly string[], after: (at: string) => Promise<void>): Promise<void> {
   const command = [process.execPath, app, 'pkg-cache', ...args];
   mkdirSync(worker.cache, { recursive: true });
+  await endBackground(worker.cache);
   const restore = keep(worker.cache, store);
   const points = await samplePoints(command, { env: worker.env, cwd: '/' }, POINTS, { since: new RegExp(`${store}|${worker.cache}/v1/(?:staging|spool|claims)`), threads: true });
   expect(points.length).toBeGreaterThan(8);
   for (const point of points) {
+    await endBackground(worker.cache);
     restore();
     await runInjected(point, 'signal=KILL', command, { env: worker.env, cwd: '/' }, { threads: true });
     await after(`killed at ${point.call} ${point.when}`);

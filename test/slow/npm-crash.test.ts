@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NpmLab } from '../e2e/support/npm-lab.ts';
 import { treeOf, type Tree } from '../e2e/support/tree.ts';
 import type { Env, Worker } from '../e2e/support/worker.ts';
-import { remove } from '../e2e/support/world.ts';
+import { endBackground, remove } from '../e2e/support/world.ts';
 import { brokenEntries, keep, leftOvers } from './support/on-disk.ts';
 import { runInjected, samplePoints, whyNoStrace } from './support/strace.ts';
 
@@ -63,6 +63,7 @@ async function attack({ worker, mode, count, since, threads, signal, prepare }: 
   expect(points.length).toBeGreaterThan(8);
   for (const point of points) {
     const at = `${signal} at ${point.call} ${point.when}`;
+    await endBackground(worker.cache);
     prepare();
     await runInjected(point, `signal=${signal}`, command, { env, cwd: project }, { threads });
     const left = JSON.stringify(treeOf(project));
@@ -86,6 +87,7 @@ describe.skipIf(reason !== undefined)('an npm ci that is ended', () => {
     await lab.npm(worker, project, ['ci']); // asks for a copy
     await worker.settle();
     restore();
+    await endBackground(worker.cache);
     const restoreCache = keep(worker.cache);
     const prepare = (): void => (restore(), restoreCache());
     await lab.withoutRegistry(() => attack({ worker, mode: 'npm', count: 16, since: /claims\/env-/, threads: false, signal, prepare }));

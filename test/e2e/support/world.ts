@@ -79,8 +79,8 @@ export async function startWorld({ store = false } = {}): Promise<World> {
   };
 }
 
-/** Waits for the background processes of all workers below `root`; one that hangs on a store is killed. */
-async function endBackground(root: string): Promise<void> {
+/** Waits for the background processes of all workers below `root`, who write there until they end; one that hangs on a store is killed. */
+export async function endBackground(root: string): Promise<void> {
   const end = Date.now() + 3_000;
   for (let pids = processesOf(root); pids.length > 0; pids = processesOf(root)) {
     if (Date.now() > end) pids.forEach(killIfThere);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { said } from '../../e2e/support/npm-lab.ts';
 import { treeOf, type Tree } from '../../e2e/support/tree.ts';
 import type { Env, Worker } from '../../e2e/support/worker.ts';
-import { remove, startWorld, type World } from '../../e2e/support/world.ts';
+import { endBackground, remove, startWorld, type World } from '../../e2e/support/world.ts';
 import { ROOT } from '../../support/install.ts';
 import { run, mustRun, type Outcome } from '../../support/run.ts';
 import { binOf, type NpmVersion } from './npm-versions.ts';
@@ -101,10 +101,12 @@ function describeSet(set: ProjectSet, lab: () => Lab): void {
 
     it('with a part in the cache, the rest by the real npm', async () => {
       const part = lab().worker({ env: { ...set.env, PKG_CACHE_STORE: undefined } });
+      await endBackground(project.first.cache);
       cpSync(project.first.cache, part.cache, { recursive: true, verbatimSymlinks: true });
       removeSome(part.cache);
       expect(await project.install(part)).toEqual(project.expected);
       await part.settle();
+      await endBackground(part.cache);
       remove(part.cache);
     });
 
@@ -113,6 +115,7 @@ function describeSet(set: ProjectSet, lab: () => Lab): void {
       expect(await project.install(project.first, { offline: set.ignored !== true })).toEqual(project.expected);
       expect(project.npmRan).toBe(true);
       await project.first.settle();
+      await endBackground(project.first.cache);
       remove(project.first.cache);
     });
   });
