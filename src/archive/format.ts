@@ -54,12 +54,18 @@ function encodeUstar({ name, size, executable, mtime = 0 }: Member, block: Buffe
   return new Header({ ...fields, type: 'File' }).encode(block);
 }
 
-/** Whether `shortHeader` can write it. */
-function isShort(name: string, size: number): boolean {
-  return SHORT_NAME.test(name) && size <= MAX_OCTAL;
-}
+/** The longest name that `shortHeader` writes. */
+const LONGEST_SHORT = 99;
 
-const SHORT_NAME = /^[\x20-\x7e]{1,99}$/;
+/** Whether `shortHeader` can write it. Not by a regular expression: for text this short, calling one takes longer than looking. */
+function isShort(name: string, size: number): boolean {
+  if (name.length === 0 || name.length > LONGEST_SHORT || size > MAX_OCTAL) return false;
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e) return false;
+  }
+  return true;
+}
 
 /** Offsets of the fields in a ustar header that differ between plain members. */
 const SIZE_AT = 124;
@@ -139,9 +145,10 @@ export function fileHeader(file: { path: string; size: number; executable: boole
   return memberHeader({ name: `tree/${file.path}`, size: file.size, executable: file.executable, mtime: file.mtime });
 }
 
-/** How long the header of a file of the tree is, in bytes. */
-export function headerLength(file: { path: string; size: number; executable: boolean; mtime?: number }): number {
-  return isShort(`tree/${file.path}`, file.size) ? BLOCK : fileHeader(file).length;
+/** How long the header of a file of the tree is, in bytes. `isPlain`: the path is known to be printable ASCII. */
+export function headerLength(path: string, size: number, isPlain: boolean): number {
+  if (isPlain && path.length <= LONGEST_SHORT - 'tree/'.length && size <= MAX_OCTAL) return BLOCK;
+  return memberHeader({ name: `tree/${path}`, size, executable: false, mtime: undefined }).length;
 }
 
 /** The size in a header, or undefined where it is not written as it is here. */

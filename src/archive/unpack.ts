@@ -19,8 +19,9 @@ export interface UnpackOptions {
  * system failed (disk full, no permission). A `destDir` that was there before is left alone.
  */
 export function unpackEntry(source: ArchiveSource, destDir: string, expected: Expected, { trusted = false }: UnpackOptions = {}): string {
-  const { list, parts } = beginUnpacking(source, destDir, expected, { trusted });
+  const { list, parts, check } = beginUnpacking(source, destDir, expected, { trusted });
   try {
+    check();
     parts.forEach(unpackPart);
     return list;
   } catch (error) {

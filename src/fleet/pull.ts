@@ -70,6 +70,7 @@ export class Puller {
   async pull(ids: readonly string[]): Promise<Map<string, LocalEntry>> {
     // Large ones first: what is left at the end then takes turns evenly.
     const pointers = ids.flatMap((id) => this.#pointers.get(id) ?? []).sort((a, b) => b.archive.size - a.archive.size);
+    this.#unpacker.expect(pointers.reduce((bytes, { entry }) => bytes + entry.size, 0));
     return await this.#all(pointers.map((pointer) => ({ key: pointer.entry.key, download: () => this.#download(pointer) })));
   }
 

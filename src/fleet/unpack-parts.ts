@@ -25,12 +25,23 @@ export async function unpackInParts(cache: LocalCache, { entry, source, ...rest 
   const staging = cache.stage(entry.key);
   try {
     const trusted = 'trusted' in rest && rest.trusted;
-    const { list, parts } = beginUnpacking(source, staging.dir, expectedOf(entry), { trusted, ways });
-    const failures = (await Promise.allSettled(parts.map(run))).flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []));
+    const { list, parts, check } = beginUnpacking(source, staging.dir, expectedOf(entry), { trusted, ways });
+    const done = Promise.allSettled(parts.map(run));
+    const failures = (await whileAtWork(check, done)).flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []));
     const failure = failures.find((each) => each !== LOST) ?? failures[0];
     if (failure) throw failure;
     staging.publishEntry(entry, list);
   } finally {
     staging.discard();
   }
+}
+
+/** What becomes of the parts, with what `check` found out meanwhile as the first of their failures. */
+async function whileAtWork(check: () => void, done: Promise<PromiseSettledResult<void>[]>): Promise<PromiseSettledResult<void>[]> {
+  try {
+    check();
+  } catch (reason) {
+    return [{ status: 'rejected', reason }, ...(await done)];
+  }
+  return await done;
 }

@@ -72,6 +72,11 @@ export class UnpackThreads implements Unpacker {
     this.#most = most;
   }
 
+  /** A thread takes some 60 ms of a processor to start: time that the first bytes need to arrive. */
+  expect(bytes: number): void {
+    if (bytes > WORTHWHILE) this.#startAll();
+  }
+
   async unpack(unpacking: Unpacking): Promise<void> {
     // By one thread: what it held for the last one is free when it needs as much for the next.
     if (unpacking.kind === 'original' && unpacking.bytes.length > LARGE) await this.#large.run(() => this.#unpack(unpacking, this.#threads[0]));
@@ -116,8 +121,12 @@ export class UnpackThreads implements Unpacker {
 
   /** Those that have nothing to do, of as many as there may be. */
   #idle(): Thread[] {
-    while (this.#threads.length < this.#most && !this.#noMore && this.#add());
+    this.#startAll();
     return this.#threads.filter(({ waiting }) => waiting.size === 0);
+  }
+
+  #startAll(): void {
+    while (this.#threads.length < this.#most && !this.#noMore && this.#add());
   }
 
   #leastBusy(): Thread | undefined {
@@ -133,6 +142,7 @@ export class UnpackThreads implements Unpacker {
       thread.worker.on('message', (answer: Answer) => this.#answered(thread, answer));
       thread.worker.on('error', () => this.#lost(thread));
       thread.worker.on('exit', () => this.#lost(thread));
+      thread.worker.unref(); // as long as it has nothing to do
       this.#threads.push(thread);
       return thread;
     } catch {

@@ -20,6 +20,8 @@ export type Unpacking =
 
 /** Makes entries of what was received, and publishes them. */
 export interface Unpacker {
+  /** Says that about so many bytes will come, so that what takes time to start can start now. */
+  expect(bytes: number): void;
   /**
    * Bytes must stay as they are until this has settled. Throws ARCHIVE_INVALID for what is not what it should be, CACHE_UNUSABLE or the
    * system's error where it cannot be written.
@@ -32,7 +34,7 @@ export interface Unpacker {
 /** Does it where it is called. */
 export function unpacksHere(cache: LocalCache, makers: Makers): Unpacker {
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a rejection
-  return { unpack: async (unpacking) => unpack(cache, makers, unpacking), close: () => undefined };
+  return { expect: () => undefined, unpack: async (unpacking) => unpack(cache, makers, unpacking), close: () => undefined };
 }
 
 /** As `Unpacker.unpack`. */

@@ -5,10 +5,11 @@ import { unpackEntry } from '../../src/archive/unpack.ts';
 /** Unpacks in about so many parts, the last one first; all of them are tried, as by threads that know nothing of each other. */
 function inParts(ways: number): typeof unpackEntry {
   return (source, destDir, expected, options) => {
-    const { list, parts } = beginUnpacking(source, destDir, expected, { ...options, ways });
-    const failures = [...parts].reverse().flatMap((part) => {
+    const { list, parts, check } = beginUnpacking(source, destDir, expected, { ...options, ways });
+    const unpacking = [...parts].reverse().map((part) => () => unpackPart(part));
+    const failures = [check, ...unpacking].flatMap((work) => {
       try {
-        unpackPart(part);
+        work();
         return [];
       } catch (error) {
         return [error as Error];

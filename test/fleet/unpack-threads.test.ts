@@ -9,6 +9,7 @@ import { systemCode } from '../../src/errors.ts';
 import { UnpackThreads, unpackFor } from '../../src/fleet/unpack-threads.ts';
 import { unpacksHere, type Unpacker, type Unpacking } from '../../src/fleet/unpacker.ts';
 import { sha256, sha512 } from '../../src/hash.ts';
+import { END, member } from '../archive/raw-tar.ts';
 import { staged, tempCache, type Contents } from '../cache/support.ts';
 import { failure } from '../store/helpers.ts';
 import { MAKERS, fill, keyOf, makeOriginal, names, originalKeyOf } from './support.ts';
@@ -69,6 +70,17 @@ it('little is not worth a thread', async () => {
   for (const each of archives(3, 1000)) await unpacker.unpack(each);
   expect(names(cache)).toHaveLength(3);
   expect(threads).toEqual([]);
+});
+
+it.each([
+  [1000, 0],
+  [BYTES, 2],
+])('of %d bytes that are to come, %d threads know in advance', (bytes, count) => {
+  const { unpacker, threads } = unpacking();
+  unpacker.expect(bytes);
+  unpacker.expect(bytes);
+  expect(threads).toHaveLength(count);
+  unpacker.close();
 });
 
 it('what goes wrong in a thread is told as if it had happened here', async () => {
@@ -175,6 +187,20 @@ describe('a large archive', () => {
     const { bytes } = archive.source;
     bytes[Math.floor(bytes.length * where)]! ^= 1;
     expect(await failure(unpacker.unpack({ ...archive, sha256: sha256(bytes) }))).toMatchObject({ code: 'ARCHIVE_INVALID' });
+    expect(names(cache)).toEqual([]);
+    expect(readdirSync(cache.path('staging'))).toEqual([]);
+    unpacker.close();
+  });
+
+  it('of which two files are in each other\'s way on some file systems is refused, though all could be unpacked here', async () => {
+    const body = Buffer.alloc(9 << 20);
+    const paths = ['lib/Data.bin', 'lib/data.bin'];
+    const list = JSON.stringify(paths.map((path) => [path, body.length, sha256(body), 0, null]));
+    const bytes = Buffer.concat([member({ name: 'files.json', body: list }), ...paths.map((path) => member({ name: `tree/${path}`, body })), END]);
+    const { entry } = largeArchive();
+    const { cache, unpacker } = unpacking();
+    const refused = await failure(unpacker.unpack({ kind: 'archive', entry: { ...entry, files: sha256(list), count: 2, size: 2 * body.length }, source: { bytes }, trusted: true }));
+    expect(refused).toMatchObject({ code: 'ARCHIVE_INVALID', message: expect.stringContaining('but for case') as string });
     expect(names(cache)).toEqual([]);
     expect(readdirSync(cache.path('staging'))).toEqual([]);
     unpacker.close();

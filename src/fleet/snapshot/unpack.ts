@@ -87,6 +87,7 @@ class UnpackRun {
   }
 
   async run(): Promise<Unpacked> {
+    this.#request.unpacker.expect(this.#total.bytes);
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.#work()));
     if (this.#failure !== undefined) throw this.#failure;
     return { present: this.#present, made: this.#made, failed: this.#total.entries - this.#made, full: this.#full };
