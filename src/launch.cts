@@ -25,4 +25,5 @@ function bytecodeOf(filename: string): Buffer | undefined {
   }
 }
 
-load('./app.js');
+// A thread that places packages has no use for the rest of the app, which would take it as long to load as to place a hundred packages.
+load(process.argv[2] === 'place-thread' ? './place.js' : './app.js');

@@ -126,8 +126,8 @@ function keepInStep(cache: LocalCache, { store, syncInterval }: Settings, env: E
   }
 }
 
-/** How long a background process may take to start, in milliseconds. */
-const STARTING_MS = 2_000;
+/** How long a background process may take to start, in seconds. */
+const STARTING = 2;
 
 interface Call {
   readonly ecosystem: Ecosystem;
@@ -164,8 +164,8 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
       spool.add(job);
       if (settings.synchronous) aftermath.await(spool);
       // What was started a moment ago has work to do until the tool has ended, and finds this as well.
-      if (performance.now() - starting > STARTING_MS) startBackground(cache, launcher(), env);
-      starting = performance.now();
+      if (process.uptime() - starting > STARTING) startBackground(cache, launcher(), env);
+      starting = process.uptime(); // the global `performance` would be loaded first
       return true;
     } catch {
       return false; // A cache that cannot be written: it serves, and learns nothing.

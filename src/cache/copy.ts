@@ -33,6 +33,8 @@ export interface CopyRequest {
   readonly files: readonly EntryFile[];
   readonly mode: LinkMode;
   readonly modes: Modes;
+  /** What `canReflink` says about `from` and `to`, where that is known. */
+  readonly reflink?: boolean | undefined;
 }
 
 /**
@@ -45,11 +47,13 @@ export function copyTree(request: CopyRequest): void {
   const made = new Set<string>();
   try {
     mkdirSync(to, { recursive: true });
+    let last = '';
     for (const file of files) {
       // The paths of a list are in normal form; join() would look for that again, 50,000 times.
-      const target = `${to}/${file.path}`;
-      makeDirectory(target.slice(0, target.lastIndexOf('/')), to, made, modes.directory);
-      copy(`${from}/${file.path}`, target, file);
+      const directory = file.path.slice(0, Math.max(0, file.path.lastIndexOf('/')));
+      if (directory !== last && directory !== '') makeDirectory(`${to}/${directory}`, to, made, modes.directory);
+      last = directory;
+      copy(`${from}/${file.path}`, `${to}/${file.path}`, file);
     }
   } catch (error) {
     rmSync(to, { recursive: true, force: true });
@@ -60,21 +64,21 @@ export function copyTree(request: CopyRequest): void {
 type Copier = (source: string, target: string, file: EntryFile) => void;
 
 function copierFor(request: CopyRequest): Copier {
-  const copy = privateCopier(request);
-  if (request.mode === 'private') return copy;
+  if (request.mode === 'private') return privateCopier(request);
   const { modes } = request;
+  let copy: Copier | undefined;
   const published = statSync(join(dirname(request.from), 'files.json')).mtimeMs;
   return (source, target, file) => {
     assertUnchanged(source, file, published);
     const wanted = file.executable ? modes.executable : modes.file;
     const stored = file.executable ? ENTRY_MODES.executable : ENTRY_MODES.file;
-    if (wanted !== stored || !tryLink(source, target)) copy(source, target, file);
+    if (wanted !== stored || !tryLink(source, target)) (copy ??= privateCopier(request))(source, target, file);
   };
 }
 
-function privateCopier({ from, to, modes }: CopyRequest): Copier {
+function privateCopier({ from, to, modes, reflink }: CopyRequest): Copier {
   // Asking for a reflink that cannot be had costs a system call per file, so ask once.
-  const flags = constants.COPYFILE_EXCL | (canReflink(from, to) ? constants.COPYFILE_FICLONE : 0);
+  const flags = constants.COPYFILE_EXCL | ((reflink ?? canReflink(from, to)) ? constants.COPYFILE_FICLONE : 0);
   const chmod = modes.file !== ENTRY_MODES.file || modes.executable !== ENTRY_MODES.executable;
   return (source, target, file) => {
     copyFileSync(source, target, flags);
@@ -116,7 +120,8 @@ function changed(source: string): PkgCacheError {
 
 const reflinks = new Map<string, boolean>();
 
-function canReflink(from: string, to: string): boolean {
+/** Whether files can be copied between two directories by sharing their blocks. */
+export function canReflink(from: string, to: string): boolean {
   const toDevice = deviceOf(to);
   const fromDevice = deviceOf(from);
   if (fromDevice !== toDevice || fromDevice === undefined) return false;

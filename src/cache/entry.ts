@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '../hash.ts';
 
 /** Version of the layout of keys, entries and objects. A reader ignores what another version wrote. */
 export const LAYOUT = 1;
@@ -56,7 +56,7 @@ export interface Entry<Meta = unknown> {
 /** The name of an entry's directory: hex SHA-256 over the layout version and the key's parts. */
 export function entryId(key: EntryKey): string {
   const parts = [LAYOUT, key.ecosystem, key.name, key.version, key.platform, key.origin];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+  return sha256(JSON.stringify(parts));
 }
 
 /** The bytes of `files.json`. Paths are sorted by code unit, so that equal trees give equal bytes. */

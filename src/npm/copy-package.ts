@@ -11,6 +11,8 @@ export interface CopyContext {
   readonly cache: LocalCache;
   readonly linkMode: LinkMode;
   readonly modes: PackageModes;
+  /** What `canReflink` says about the cache's entries and where packages are to lie, where that is known. */
+  readonly reflink?: boolean | undefined;
 }
 
 export interface PackageModes extends Modes {
@@ -28,7 +30,7 @@ export function modesOf(umask: number): PackageModes {
  * Makes the new directory `to` of a package's entry, or of a built one. Throws ENTRY_INVALID for a damaged entry, which is put aside, or the
  * system's error.
  */
-export function copyPackage({ cache, linkMode, modes }: CopyContext, entry: LocalEntry<PackageMeta | BuiltMeta>, to: string): void {
+export function copyPackage({ cache, linkMode, modes, reflink }: CopyContext, entry: LocalEntry<PackageMeta | BuiltMeta>, to: string): void {
   const { meta } = entry.entry;
   const stray = 'links' in meta ? whyNotPlaced(meta) : undefined;
   if (stray !== undefined) {
@@ -36,7 +38,7 @@ export function copyPackage({ cache, linkMode, modes }: CopyContext, entry: Loca
     throw new PkgCacheError('ENTRY_INVALID', `${describe(entry.entry)} has ${stray} outside of itself`);
   }
   try {
-    copyTree({ from: join(entry.dir, 'tree'), to, files: cache.files(entry), mode: linkMode, modes });
+    copyTree({ from: join(entry.dir, 'tree'), to, files: cache.files(entry), mode: linkMode, modes, reflink });
   } catch (error) {
     if (!isDamage(error)) throw error;
     cache.quarantine(entry);

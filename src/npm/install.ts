@@ -11,12 +11,13 @@ import { builtDetails } from './built/details.ts';
 import { withScripts } from './built/find.ts';
 import type { Report } from './inside/plan.ts';
 import { runWithCache, type Ran } from './inside/run.ts';
+import { helperFor } from './helper.ts';
 import { isInstalled, withoutCredentials } from './lockfile.ts';
 import { announceSources, whyNotPrinted } from './output.ts';
 import { untilItFails, whyNotCachable } from './packages.ts';
 import { whatIsPassedOn } from '../place/passed-on.ts';
 import { platformOf } from './platform.ts';
-import { fingerprint, guessProject, readProject, type Project } from './project.ts';
+import { confirmProject, fingerprint, guessProject, readProject, type Project } from './project.ts';
 import { isPrepared } from './prepared.ts';
 import { recogniseNpm } from './recognise/argv.ts';
 import type { NpmRequest } from './recognise/request.ts';
@@ -35,9 +36,13 @@ export async function install(given: InstallContext): Promise<Decision> {
   const context = untilItFails(given);
   const recognised = recognise(context);
   if ('leftToNpm' in recognised) return recognised.isInstall ? leave(context, recognised.leftToNpm) : EXEC;
-  if (await isServedAgain(context, recognised, started)) return { kind: 'exit', outcome: { code: 0 } };
-  const { request, project, key, notServed } = considerProject(context, recognised);
-  if (notServed === undefined && project && key && (await serve({ context, request, project, key, started }))) return { kind: 'exit', outcome: { code: 0 } };
+  const guess = guessed(recognised.request);
+  if (guess && (await isServedAgain(context, recognised, { ...guess, started }))) return { kind: 'exit', outcome: { code: 0 } };
+  // It starts while the lockfile is read.
+  const helper = guess && recognised.passedOn === undefined ? helperFor(context.cache, guess.key) : undefined;
+  const { request, project, key, notServed } = considerProject(context, recognised, guess);
+  if (notServed === undefined && project && key && (await serve({ context, request, project, key, started, helper }))) return { kind: 'exit', outcome: { code: 0 } };
+  helper?.close();
   if (context.role === 'aside') return { kind: 'continue' };
   const why: MissReason = notServed === undefined ? 'not cached' : 'options';
   if (context.role === 'shielded') {
@@ -75,7 +80,7 @@ interface Recognised {
 /** Recognises a command, and reads the project that it is for. */
 export function consider(context: InstallContext): Considered | LeftToNpm {
   const recognised = recognise(context);
-  return 'leftToNpm' in recognised ? recognised : considerProject(context, recognised);
+  return 'leftToNpm' in recognised ? recognised : considerProject(context, recognised, guessed(recognised.request));
 }
 
 function recognise(context: InstallContext): Recognised | LeftToNpm {
@@ -87,19 +92,30 @@ function recognise(context: InstallContext): Recognised | LeftToNpm {
   return { request: recognition.request, passedOn: recognition.kind === 'passthrough' ? recognition.reason : undefined };
 }
 
-function considerProject({ policy }: InstallContext, { request, passedOn }: Recognised): Considered {
-  const project = unlessUnrecognised(() => readProject(request.prefix));
+/** A project whose lockfile is unread, and the tree that npm would make of it if it is what it seems to be. */
+interface Guess {
+  readonly project: Project;
+  readonly key: EntryKey;
+}
+
+/** Undefined where only npm can read the project. */
+function guessed(request: NpmRequest): Guess | undefined {
+  const project = unlessUnrecognised(() => guessProject(request.prefix));
+  return project && { project, key: keyOf(project, request) };
+}
+
+function considerProject({ policy }: InstallContext, { request, passedOn }: Recognised, guess: Guess | undefined): Considered {
+  const project = guess && unlessUnrecognised(() => confirmProject(guess.project));
   const notServed = passedOn ?? whyNotServed(request, project) ?? (project && (whyNotReplaced(request, project) ?? whyNotCachable(project.lock, request, policy)));
-  return { request, project, key: project && keyOf(project, request), notServed };
+  return { request, project, key: project && (project === guess.project ? guess.key : keyOf(project, request)), notServed };
 }
 
 /** Most installs are of a project that is as it was the last time: then its lockfile, which may say a lot, need not be understood again. Rules want to know what is in it. */
-async function isServedAgain(context: InstallContext, { request, passedOn }: Recognised, started: number): Promise<boolean> {
-  if (passedOn !== undefined || request.foregroundScripts || !context.policy.isEmpty) return false;
-  const project = unlessUnrecognised(() => guessProject(request.prefix));
-  if (!project || (whyNotServed(request, project) ?? whyNotReplaced(request, project)) !== undefined) return false;
-  const key = keyOf(project, request);
-  return isPrepared(context.cache, context.owner, key) && (await serveAgain({ context, request, project, key, started }));
+async function isServedAgain(context: InstallContext, { request, passedOn }: Recognised, guess: Guess & { readonly started: number }): Promise<boolean> {
+  const { project, key } = guess;
+  if (passedOn !== undefined || request.foregroundScripts || !context.policy.isEmpty || !isPrepared(context.cache, context.owner, key)) return false;
+  if ((whyNotServed(request, project) ?? whyNotReplaced(request, project)) !== undefined) return false;
+  return await serveAgain({ context, request, ...guess });
 }
 
 const NOTHING = { local: 0, store: 0, missed: 0, bytes: 0, ids: [] };

@@ -89,8 +89,12 @@ const USER = /\/\/[^/@\s"]+@/g;
  * comes out of a tarball of its own all the same: its outermost package is marked, too (arborist's node.js, `getBundler`).
  */
 export function comesInBundle(location: string, packages: Lock['packages']): boolean {
-  const outermost = /^(?:.*?\/)??node_modules\/(?:@[^/]+\/)?[^/]+/.exec(location)?.[0] ?? location;
-  return packages.get(location)?.inBundle === true && packages.get(outermost)?.inBundle !== true;
+  return packages.get(location)?.inBundle === true && packages.get(outermost(location))?.inBundle !== true;
+}
+
+/** The location of the package that lies around all others in which this one lies; its own, if there is none. */
+export function outermost(location: string): string {
+  return /^(?:.*?\/)??node_modules\/(?:@[^/]+\/)?[^/]+/.exec(location)?.[0] ?? location;
 }
 
 /** The directories that packages of a lockfile which are not in the hidden one would have lain in. */

@@ -33,7 +33,7 @@ export interface Project {
 
 /** Reads a project. Throws UNRECOGNISED where something is missing, or is such that only npm can tell what it means. */
 export function readProject(directory: string): Project {
-  return look(directory, parseLock, ({ packages }) => [...packages.keys()].filter((location) => location !== '' && !isInstalled(location)));
+  return look(directory, parseLock, outsideOf);
 }
 
 /**
@@ -42,6 +42,17 @@ export function readProject(directory: string): Project {
  */
 export function guessProject(directory: string): Project {
   return look(directory, unreadLock, (_lock, workspaces) => workspaces);
+}
+
+/** The project that was guessed, if its lockfile, which is read now, bears that out; else what there is now. Throws as `readProject` does. */
+export function confirmProject(guess: Project): Project {
+  const roots = ['', ...outsideOf(guess.lock).sort()];
+  return roots.length === guess.roots.length && roots.every((root, index) => root === guess.roots[index]) ? guess : readProject(guess.directory);
+}
+
+/** The directories of a lockfile that lie outside of node_modules, without the project's own. */
+function outsideOf({ packages }: Lock): string[] {
+  return [...packages.keys()].filter((location) => location !== '' && !isInstalled(location));
 }
 
 /** `outside` says what npm fills besides the project itself. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { InstallContext, Remote } from '../context.ts';
@@ -8,9 +9,11 @@ import type { Ingredients } from './built/key.ts';
 import { builtKeys as keysOfBuilt, findBuilt, ingredientsAt, pullBuilt, type BuiltEntry } from './built/find.ts';
 import type { PackageEntry, TreeEntry, TreeMeta } from './entry.ts';
 import type { Lock } from './lockfile.ts';
+import { assembleTogether, helperFor, type Helper } from './helper.ts';
 import { announce, summarise, type Summary } from './output.ts';
 import { findPackages, packagesOfTree, pullPackages, tellProblem, type Wanted } from './packages.ts';
 import { Tree } from './place.ts';
+import type { Sizes } from './placing.ts';
 import { MANY_PACKAGES, readHidden, takePrepared, type Known, type PrepareDetails } from './prepared.ts';
 import type { Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
@@ -26,6 +29,8 @@ export interface Serving {
   readonly key: EntryKey;
   /** When the command began, in epoch milliseconds. */
   readonly started: number;
+  /** Helps to place the packages, where there are many. */
+  readonly helper?: Helper | undefined;
 }
 
 /**
@@ -41,7 +46,7 @@ export async function serve(serving: Serving): Promise<boolean> {
  * that was found out then.
  */
 export async function serveAgain(serving: Serving): Promise<boolean> {
-  return await inTurn(serving, (attempt) => Promise.resolve(attempt.runAgain()));
+  return await inTurn(serving, (attempt) => attempt.runAgain());
 }
 
 async function inTurn(serving: Serving, work: (attempt: Attempt) => Promise<boolean>): Promise<boolean> {
@@ -75,25 +80,26 @@ class Attempt {
   async run(): Promise<boolean> {
     const { context, request, key } = this.#serving;
     const local = this.#trusted(context.cache.lookup<TreeMeta>(key));
-    if (local && this.#placePrepared(local)) return true;
-    if (local && this.#isComplete(local)) return this.#place(local);
+    if (local && (await this.#placePrepared(local))) return true;
+    if (local && (await this.#placeTogether(local))) return true;
+    if (local && this.#isComplete(local)) return await this.#place(local);
     if (context.role !== 'in charge') return false;
     const remote = await context.openRemote();
     if (!remote) return false;
     try {
       const tree = local ?? (await this.#findTree(remote));
       if (!tree || !(await this.#pullPackages(tree, remote))) return false;
-      return this.#place(tree);
+      return (await this.#placeTogether(tree)) || (await this.#place(tree));
     } finally {
       tellProblem(remote, request, context.printError);
       remote.close();
     }
   }
 
-  runAgain(): boolean {
+  async runAgain(): Promise<boolean> {
     const { context, key } = this.#serving;
     const tree = context.cache.lookup<TreeMeta>(key);
-    return tree !== undefined && this.#mayPrepare(tree) && this.#put(tree, (stage) => this.#takePrepared(tree, stage));
+    return tree !== undefined && this.#mayPrepare(tree) && await this.#put(tree, (stage) => this.#takePrepared(tree, stage));
   }
 
   #takePrepared({ id, hash }: TreeEntry, stage: string): Known | undefined {
@@ -150,9 +156,27 @@ class Attempt {
   }
 
   /** By a copy that was put together in advance. */
-  #placePrepared(tree: TrustedTree): boolean {
+  async #placePrepared(tree: TrustedTree): Promise<boolean> {
     if (!this.#mayPrepare(tree) || !this.#isAllowed(tree)) return false;
-    return this.#hasBuilt(tree) && this.#put(tree, (stage) => this.#takePrepared(tree, stage));
+    return this.#hasBuilt(tree) && (await this.#put(tree, (stage) => this.#takePrepared(tree, stage)));
+  }
+
+  /** By two threads. Whatever is not as it should be, the other way finds out. */
+  async #placeTogether(tree: TrustedTree): Promise<boolean> {
+    const { context, key } = this.#serving;
+    const { cache, linkMode } = context;
+    const ids = new Map(tree.wanted.map((each) => [each.integrity, entryId(each.key)]));
+    if (!this.#isAllowed(tree) || !this.#hasBuilt(tree) || ![...ids.values()].every((id) => existsSync(cache.entryDir(id)))) return false;
+    const helper = this.#serving.helper ?? helperFor(cache, key);
+    if (!helper) return false;
+    try {
+      return await this.#put(tree, async (stage) => {
+        const sizes = await assembleTogether(helper, stage, { cache, linkMode, umask: this.#umask, meta: tree.entry.meta, hidden: tree.hidden, ids, built: this.#built });
+        return sizes && this.#knownOf(tree, sizes);
+      });
+    } finally {
+      helper.close();
+    }
   }
 
   /** A copy that was made in advance may hold what the rules are against by now. */
@@ -161,32 +185,34 @@ class Attempt {
     return keys.every((key) => this.#serving.context.policy.whyNot(key) === undefined);
   }
 
-  #place(tree: TrustedTree): boolean {
+  async #place(tree: TrustedTree): Promise<boolean> {
     const { cache, linkMode } = this.#serving.context;
-    const parts = { cache, linkMode, umask: this.#umask, meta: tree.entry.meta, packages: this.#packages, built: this.#built };
-    return this.#put(tree, (stage) => {
-      assemble(stage, { ...parts, hidden: tree.hidden });
-      for (const entry of [tree, ...this.#packages.values(), ...this.#built.values()]) cache.touch(entry);
-      return this.#knownOf(tree);
+    const parts = { cache, linkMode, umask: this.#umask, meta: tree.entry.meta, hidden: tree.hidden, packages: this.#packages, built: this.#built };
+    return await this.#put(tree, (stage) => {
+      assemble(stage, parts);
+      const entries = [...this.#packages.values(), ...this.#built.values()];
+      for (const entry of entries) cache.touch(entry);
+      return this.#knownOf(tree, new Map(entries.map(({ id, entry }) => [id, entry.size])));
     });
   }
 
-  #knownOf({ hash, hidden, ingredients, entry }: TrustedTree): Known {
+  /** `sizes`: of the entries that it was put together from. */
+  #knownOf({ hash, hidden, ingredients, entry }: TrustedTree, sizes: Sizes): Known {
     const built = [...ingredients].flatMap(([location, of]): Known['built'][number][] => {
       const found = this.#built.get(location);
       return found ? [[location, of, found.id]] : [];
     });
-    const bytes = [...this.#packages.values(), ...this.#built.values()].reduce((sum, each) => sum + each.entry.size, 0);
+    const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
     return { manifest: hash, built, summary: summarise(this.#serving.project.lock, hidden, entry.meta), bytes };
   }
 
   /** Puts a tree in place of the old one; `fill` makes the new directory `stage`, and says what is known of it, if it could. */
-  #put(tree: TreeEntry, fill: (stage: string) => Known | undefined): boolean {
+  async #put(tree: TreeEntry, fill: (stage: string) => Known | undefined | Promise<Known | undefined>): Promise<boolean> {
     const { context, project } = this.#serving;
     const made = new Tree({ cache: context.cache, umask: this.#umask, project, meta: tree.entry.meta });
     let known: Known | undefined;
     try {
-      known = fill(made.stage);
+      known = await fill(made.stage);
       if (!known) {
         made.rollback();
         return false;
@@ -197,6 +223,7 @@ class Attempt {
       made.rollback();
       throw error;
     }
+    context.cache.touch(tree);
     this.#tell(tree, known.summary);
     this.#note(tree, known);
     made.close();

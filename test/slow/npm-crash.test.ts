@@ -12,28 +12,35 @@ import { runInjected, samplePoints, whyNoStrace } from './support/strace.ts';
 const reason = whyNoStrace();
 if (reason !== undefined) console.warn(`Nothing is killed: ${reason}`);
 
-const NAMES = Array.from({ length: 24 }, (_, i) => `part-${i}`);
-
 let lab: NpmLab;
-/** With other versions in its node_modules. */
-let project: string;
-let before: Tree;
-let expected: Tree;
-let restore: () => void;
+let few: Fixture;
+/** So many packages that a thread helps to place them. */
+let many: Fixture;
+
+/** A project with other versions in its node_modules. */
+interface Fixture {
+  readonly project: string;
+  readonly before: Tree;
+  readonly expected: Tree;
+  readonly restore: () => void;
+}
+
+async function fixture(names: readonly string[]): Promise<Fixture> {
+  for (const name of names) {
+    for (const version of ['1.0.0', '2.0.0']) lab.registry.publish({ name, version, manifest: { bin: 'cli.js' }, files: { 'cli.js': '#!/usr/bin/env node\n', [`only-${version}/data.js`]: version } });
+  }
+  const [old, project] = (await Promise.all(['1.0.0', '2.0.0'].map((version) => lab.project({ dependencies: Object.fromEntries(names.map((name) => [name, version])) })))) as [string, string];
+  const { tree } = await lab.reference(project);
+  expect(await lab.realNpm(old, ['ci'])).toMatchObject({ code: 0 });
+  renameSync(join(old, 'node_modules'), join(project, 'node_modules'));
+  return { project, before: treeOf(project), expected: tree, restore: keep(project) };
+}
 
 beforeAll(async () => {
   lab = await NpmLab.start();
-  for (const name of NAMES) {
-    for (const version of ['1.0.0', '2.0.0']) lab.registry.publish({ name, version, manifest: { bin: 'cli.js' }, files: { 'cli.js': '#!/usr/bin/env node\n', [`only-${version}/data.js`]: version } });
-  }
-  const [old, current] = await Promise.all(['1.0.0', '2.0.0'].map((version) => lab.project({ dependencies: Object.fromEntries(NAMES.map((name) => [name, version])) })));
-  project = current!;
-  expected = (await lab.reference(project)).tree;
-  expect(await lab.realNpm(old!, ['ci'])).toMatchObject({ code: 0 });
-  renameSync(join(old!, 'node_modules'), join(project, 'node_modules'));
-  before = treeOf(project);
-  restore = keep(project);
-}, 180_000);
+  few = await fixture(Array.from({ length: 24 }, (_, i) => `part-${i}`));
+  many = await fixture(Array.from({ length: 320 }, (_, i) => `small-${i}`));
+}, 300_000);
 
 afterAll(() => lab?.stop());
 
@@ -45,6 +52,7 @@ function install(worker: Worker, mode: 'npm' | 'npm-continue'): { command: strin
 }
 
 interface Attack {
+  readonly fixture: Fixture;
   readonly worker: Worker;
   readonly mode: 'npm' | 'npm-continue';
   readonly count: number;
@@ -56,7 +64,7 @@ interface Attack {
 }
 
 /** Ends an install at sampled points, and looks at what is left, and at what the next one makes of it, without a registry. */
-async function attack({ worker, mode, count, since, threads, signal, prepare }: Attack): Promise<void> {
+async function attack({ fixture: { project, before, expected }, worker, mode, count, since, threads, signal, prepare }: Attack): Promise<void> {
   const { command, env } = install(worker, mode);
   prepare();
   const points = await samplePoints(command, { env, cwd: project }, count, { since, threads });
@@ -83,23 +91,34 @@ describe.skipIf(reason !== undefined)('an npm ci that is ended', () => {
     ['TERM', 'on'],
     ['TERM', 'off'],
   ] as const)('by %s while it replaces a tree (ready copies %s) is put right by the next one', async (signal, ready) => {
-    const worker = await lab.filled(project, { PKG_CACHE_STORE: undefined, PKG_CACHE_READY_COPIES: ready });
-    await lab.npm(worker, project, ['ci']); // asks for a copy
-    await worker.settle();
-    restore();
-    await endBackground(worker.cache);
-    const restoreCache = keep(worker.cache);
-    const prepare = (): void => (restore(), restoreCache());
-    await lab.withoutRegistry(() => attack({ worker, mode: 'npm', count: 16, since: /claims\/env-/, threads: false, signal, prepare }));
+    await attackServed(few, { PKG_CACHE_READY_COPIES: ready }, { count: 16, threads: false, signal });
   }, 600_000);
 
+  it.each(['KILL', 'TERM'] as const)('by %s while a thread helps is put right by the next one', async (signal) => {
+    await attackServed(many, { PKG_CACHE_READY_COPIES: 'off' }, { count: 10, threads: true, signal });
+  }, 900_000);
+
   it('while it pulls from a store is put right by the next one', async () => {
+    const { project, restore } = few;
     const store = join(lab.world.root, 'filled-store');
     mkdirSync(store);
     restore();
     await lab.filled(project, { PKG_CACHE_STORE: store });
     const worker = lab.world.worker({ PKG_CACHE_STORE: store });
     const prepare = (): void => (restore(), remove(worker.cache));
-    await lab.withoutRegistry(() => attack({ worker, mode: 'npm-continue', count: 16, since: /filled-store/, threads: true, signal: 'KILL', prepare }));
+    await lab.withoutRegistry(() => attack({ fixture: few, worker, mode: 'npm-continue', count: 16, since: /filled-store/, threads: true, signal: 'KILL', prepare }));
   }, 600_000);
 });
+
+/** Attacks installs that are served from the local cache. */
+async function attackServed(fixture: Fixture, env: Env, how: Pick<Attack, 'count' | 'threads' | 'signal'>): Promise<void> {
+  const { project, restore } = fixture;
+  const worker = await lab.filled(project, { PKG_CACHE_STORE: undefined, ...env });
+  await lab.npm(worker, project, ['ci']); // asks for a copy
+  await worker.settle();
+  restore();
+  await endBackground(worker.cache);
+  const restoreCache = keep(worker.cache);
+  const prepare = (): void => (restore(), restoreCache());
+  await lab.withoutRegistry(() => attack({ ...how, fixture, worker, mode: 'npm', since: /claims\/env-/, prepare }));
+}
