@@ -151,8 +151,16 @@ class Walk {
       return;
     }
     const entry = this.#context.find(wanted);
-    if (entry) this.#entries.set(wanted.name, entry);
-    else this.#missing.set(wanted.name, wanted);
+    if (!entry) return void this.#missing.set(wanted.name, wanted);
+    this.#entries.set(wanted.name, entry);
+    this.#dependOnPython(entry);
+  }
+
+  /** To pip, `Requires-Python` is a dependency, also with `--no-deps`: what has none is installed before what has one. */
+  #dependOnPython({ key, meta }: PipManifest): void {
+    if (this.#context.request.ignoreRequiresPython || (meta.requiresPython ?? '').trim() === '') return;
+    this.#graph.set(PYTHON, new Set());
+    this.#graph.get(key.name)?.add(PYTHON);
   }
 
   /** pip keeps an installed version that meets requirement and constraints; an installed `1.0+local` meets `==1.0`. */
@@ -271,6 +279,9 @@ function assertExtrasKnown(requiresDist: readonly string[], extras: readonly str
   const unknown = extras.find((extra) => !requiresDist.some((text) => normalName(text.slice(text.indexOf(';') + 1)).includes(extra)));
   if (unknown !== undefined) throw new NotClosed(`none of the dependencies of ${from} is for the extra ${unknown}`);
 }
+
+/** The node of the interpreter, as pip calls it. */
+const PYTHON = '<Python from Requires-Python>';
 
 /** A node of the graph: a normal name, with extras where there are some. */
 function nodeOf({ name, extras }: { readonly name: string; readonly extras: readonly string[] }): string {

@@ -32,13 +32,16 @@ function installed(name: string, version: string, ...requires: string[]): void {
 interface Given {
   readonly constraints?: readonly string[];
   readonly cached?: Readonly<Record<string, readonly string[]>>;
+  /** `Requires-Python` of what is cached, by name. */
+  readonly python?: Readonly<Record<string, string>>;
+  readonly anyPython?: boolean;
   /** Nothing that is installed counts, as with `--target`. */
   readonly elsewhere?: boolean;
 }
 
-function close(requirements: readonly string[], { constraints = [], cached = {}, elsewhere = false }: Given = {}): Closure {
+function close(requirements: readonly string[], { constraints = [], cached = {}, python = {}, anyPython = false, elsewhere = false }: Given = {}): Closure {
   const read = (text: string) => readRequirement(text, ON_COMMAND_LINE);
-  const request = { requirements: requirements.map(read), constraints: constraints.map(read), noDeps: false, noWarnConflicts: false, ignoreRequiresPython: false };
+  const request = { requirements: requirements.map(read), constraints: constraints.map(read), noDeps: false, noWarnConflicts: false, ignoreRequiresPython: anyPython };
   const environment = findInstalled([site]);
   return closeSet({
     request: request as unknown as Request,
@@ -47,7 +50,7 @@ function close(requirements: readonly string[], { constraints = [], cached = {},
     environment,
     find: ({ name, pin }) => {
       const requiresDist = cached[`${name}==${pin}`];
-      return requiresDist && ({ key: pipKey(name, pin, 'p', 'o'), version: pin, meta: { name, version: pin, requiresDist } } as unknown as PipManifest);
+      return requiresDist && ({ key: pipKey(name, pin, 'p', 'o'), version: pin, meta: { name, version: pin, requiresDist, requiresPython: python[name] } } as unknown as PipManifest);
     },
   });
 }
@@ -100,4 +103,14 @@ describe('extras', () => {
   it('that nothing is for are left to pip, which warns', () => {
     expect(() => close(['ext[none]==1'], { cached })).toThrow(NotClosed);
   });
+});
+
+it('what needs no Python in particular is installed before what does, as by pip, unless that is ignored', () => {
+  const cached = { 'aa==1': [], 'bb==1': [], 'cc==1': [] };
+  const orderWith = (given: Given): string[] => {
+    const { graph, entries } = close(['aa==1', 'bb==1', 'cc==1'], { cached, python: { bb: '>=3.8', cc: '' }, ...given });
+    return installationOrder(graph, entries.keys());
+  };
+  expect(orderWith({})).toEqual(['cc', 'aa', 'bb']);
+  expect(orderWith({ anyPython: true })).toEqual(['cc', 'bb', 'aa']);
 });
