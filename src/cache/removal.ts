@@ -14,8 +14,9 @@ import { readers, type Reader } from './lease.ts';
  */
 export const REMOVED = 'removed';
 
-/** Leases and marks get their times from one clock, which some file systems keep coarsely. In milliseconds. */
-const TOLERANCE_MS = 1_000;
+/** Leases and marks get their times from one clock, which ticks every few milliseconds; some file systems keep whole seconds of it. */
+const TICK_MS = 50;
+const COARSE_TICK_MS = 1_000;
 
 /** Makes an entry invisible. Throws the system's error where it is not ours to remove. Marking twice is harmless. */
 export function mark(dir: string): void {
@@ -52,7 +53,8 @@ export function purge(dir: string, { trash, leases }: Bin, { delayed = false } =
 }
 
 function mayRead({ since }: Reader, marked: number): boolean {
-  return since <= marked + TOLERANCE_MS;
+  const coarse = since % 1_000 === 0 && marked % 1_000 === 0;
+  return since <= marked + (coarse ? COARSE_TICK_MS : TICK_MS);
 }
 
 /** Renames, and says whether there was something to rename. */

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { readers, takeLease } from '../../src/cache/lease.ts';
 import type { LocalCache } from '../../src/cache/local.ts';
@@ -51,6 +52,16 @@ it('an install that began after the removal does not hold it up', () => {
   cache.lease();
   removeLongAgo(cache, dir);
   expect(cache.purge(dir)).toBe('purged');
+});
+
+it('an install that follows a removal at once makes the entry anew', async () => {
+  const cache = tempCache();
+  const { dir } = published(cache);
+  cache.remove(dir);
+  await setTimeout(100); // less than a start of Node takes
+  const lease = cache.lease();
+  expect(published(cache).dir).toBe(dir);
+  lease.release();
 });
 
 it('the same entry can be made anew at once, but not in the place of one that is being read', () => {
