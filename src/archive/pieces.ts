@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { CHUNK } from './source.ts';
 
 /** Gathers bytes into pieces of CHUNK bytes, each in memory of its own, so that whoever gets one may keep it. */
@@ -44,3 +45,18 @@ export class Pieces {
 }
 
 const NONE: Buffer[] = [];
+
+/** The bytes of a file, in pieces that whoever gets them may keep. Throws the system's error. */
+export function* piecesOf(path: string): Generator<Buffer> {
+  const fd = openSync(path, 'r');
+  try {
+    const pieces = new Pieces();
+    for (let read = readSync(fd, pieces.space()); read > 0; read = readSync(fd, pieces.space())) {
+      pieces.advance(read);
+      yield* pieces.full();
+    }
+    yield* pieces.rest();
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -12,14 +12,20 @@ interface Gap {
  */
 export class BufferPool {
   readonly #bytes: number;
+  readonly #usual: number;
+  #used = 0;
   #memory: SharedArrayBuffer | undefined;
   /** In the order of addresses; no two touch. */
   #gaps: Gap[];
   readonly #queue: { readonly bytes: number; readonly enter: (start: number) => void }[] = [];
 
-  /** `bytes`: what may be held in all. Of it only that much is ever touched that was in use at once. */
-  constructor(bytes: number) {
+  /**
+   * `bytes`: what may be held in all. Of it only that much is ever touched that was in use at once: more than `usual` by one alone that
+   * is larger than that.
+   */
+  constructor(bytes: number, usual = bytes) {
     this.#bytes = bytes;
+    this.#usual = usual;
     this.#gaps = [{ start: 0, end: bytes }];
   }
 
@@ -37,15 +43,18 @@ export class BufferPool {
 
   /** The beginning of the first gap that is large enough: so the same memory is used again. */
   #take(bytes: number): number | undefined {
+    if (this.#used > 0 && this.#used + bytes > this.#usual) return undefined;
     const at = this.#gaps.findIndex(({ start, end }) => end - start >= bytes);
     const gap = this.#gaps[at];
     if (!gap) return undefined;
     const rest = { start: gap.start + bytes, end: gap.end };
+    this.#used += bytes;
     this.#gaps.splice(at, 1, ...(rest.start < rest.end ? [rest] : []));
     return gap.start;
   }
 
   #give(freed: Gap): void {
+    this.#used -= freed.end - freed.start;
     const gaps: Gap[] = [];
     for (const gap of [...this.#gaps, freed].sort((a, b) => a.start - b.start)) {
       const last = gaps.at(-1);
@@ -65,5 +74,11 @@ export class BufferPool {
   }
 }
 
+/** The largest archive (bytes) that is held in memory as a whole because it has to be: one that its registry has. Larger ones are left to the real tool. */
+export const MAX_ORIGINAL = 64 << 20;
+
+/** Larger archives of ours (bytes) go through a file. */
+export const IN_MEMORY = 8 << 20;
+
 /** For what a process has on its way from a store: one for all, however many pull. */
-export const received = new BufferPool(64 << 20);
+export const received = new BufferPool(MAX_ORIGINAL, 32 << 20);

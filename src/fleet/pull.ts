@@ -9,18 +9,12 @@ import { entryId } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
-import { received } from './buffers.ts';
+import { IN_MEMORY, MAX_ORIGINAL, received } from './buffers.ts';
 import { MAX_POINTER, archiveKey, decodePointer, originalKey, pointerKey, type Pointer } from './objects.ts';
 import type { Unpacker } from './unpacker.ts';
 
-/** Larger archives (bytes) go through a file. */
-const IN_MEMORY = 32 << 20;
-
 /** How many archives are on their way at once. */
 const PULLS = 8;
-
-/** Archives of registries are held in memory, too; larger ones (bytes) are left to the real tool. */
-const MAX_ORIGINAL = 64 << 20;
 
 /** An entry that is made of an archive as its registry has it. */
 export interface Original {

@@ -25,11 +25,17 @@ export function mayBeDue(cache: LocalCache, location: string, every: number): bo
   return Math.abs(Date.now() - noted) > every;
 }
 
+/**
+ * glibc gives threads heaps of their own, and what is freed in one is of no use to another: with several that pass large buffers on, these take
+ * as much memory as all the rest. (`shims/pkg-cache` does the same.)
+ */
+const ONE_HEAP = { MALLOC_ARENA_MAX: '1' };
+
 /** Starts the background process unless one is at work already; it outlives us and holds none of our streams. */
 export function startBackground(cache: LocalCache, app: string, env: Readonly<Record<string, string | undefined>>): void {
   if (isAtWork(cache)) return;
   const { spawn } = process.getBuiltinModule('node:child_process');
-  const child = spawn(process.execPath, [app, 'background'], { detached: true, stdio: 'ignore', cwd: '/', env: { ...env } });
+  const child = spawn(process.execPath, [app, 'background'], { detached: true, stdio: 'ignore', cwd: '/', env: { ...ONE_HEAP, ...env } });
   child.on('error', () => undefined); // The next install tries again.
   child.unref();
 }

@@ -5,22 +5,18 @@ import { Worker, type MessagePort } from 'node:worker_threads';
 import { unpackPart, type Part } from '../archive/parts.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { PkgCacheError, systemCode, type ErrorCode } from '../errors.ts';
-import { Gate } from '../store/gate.ts';
 import type { Makers } from './makers.ts';
 import { LOST, isWorthParts, unpackInParts } from './unpack-parts.ts';
 import { unpack, unpacksHere, type Unpacker, type Unpacking } from './unpacker.ts';
 
-/** More threads than this do not get their work fast enough. */
-const MOST = 4;
+/** More threads than this do not get their work fast enough, and each holds some 25 MB. */
+const MOST = 3;
 
 /** What is less than this altogether, in bytes, is unpacked sooner than a thread has started. */
 const WORTHWHILE = 4 << 20;
 
-/** Who makes an entry of what its registry has may hold all of it unpacked. Of those that are larger than this (bytes) one is made at a time. */
-const LARGE = 8 << 20;
-
 /** What a thread's heap may have of what is new, in MB: nothing that it makes lives long, and a process may have MOST of them. */
-const YOUNG = 8;
+const YOUNG = 4;
 
 /** Threads of the app (`app`; main.ts), for a cache that is opened as they open theirs: with the settings of this process. */
 export function unpackThreads(cache: LocalCache, makers: Makers, app = join(dirname(fileURLToPath(import.meta.url)), 'main.cjs')): Unpacker {
@@ -58,7 +54,6 @@ export class UnpackThreads implements Unpacker {
   readonly #cache: LocalCache;
   readonly #here: Unpacker;
   readonly #most: number;
-  readonly #large = new Gate(1);
   #threads: Thread[] = [];
   #last = 0;
   #bytes = 0;
@@ -78,15 +73,9 @@ export class UnpackThreads implements Unpacker {
   }
 
   async unpack(unpacking: Unpacking): Promise<void> {
-    // By one thread: what it held for the last one is free when it needs as much for the next.
-    if (unpacking.kind === 'original' && unpacking.bytes.length > LARGE) await this.#large.run(() => this.#unpack(unpacking, this.#threads[0]));
-    else await this.#unpack(unpacking);
-  }
-
-  async #unpack(unpacking: Unpacking, wanted?: Thread): Promise<void> {
     this.#bytes += sizeOf(unpacking);
     try {
-      if (wanted || this.#bytes > WORTHWHILE) return await this.#inThreads(unpacking, wanted);
+      if (this.#bytes > WORTHWHILE) return await this.#inThreads(unpacking);
     } catch (error) {
       if (error !== LOST) throw error;
     }
@@ -94,12 +83,12 @@ export class UnpackThreads implements Unpacker {
   }
 
   /** Throws LOST when it was not done. */
-  async #inThreads(unpacking: Unpacking, wanted?: Thread): Promise<void> {
+  async #inThreads(unpacking: Unpacking): Promise<void> {
     const idle = isWorthParts(unpacking) ? this.#idle() : [];
     if (isWorthParts(unpacking) && idle.length > 1) {
       return await unpackInParts(this.#cache, unpacking, idle.length, (part, i) => this.#ask(idle[i], { ...part, kind: 'part' }));
     }
-    await this.#ask(wanted ?? this.#leastBusy(), unpacking);
+    await this.#ask(this.#leastBusy(), unpacking);
   }
 
   async #ask(thread: Thread | undefined, work: Work): Promise<void> {

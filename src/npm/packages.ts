@@ -5,7 +5,6 @@ import type { InstallContext, Original, Remote } from '../context.ts';
 import { packageKey, type PackageEntry, type PackageMeta, type TreeEntry } from './entry.ts';
 import { sha512Of } from './integrity.ts';
 import { comesInBundle, isInstalled, nameAt, type Lock, type LockPackage } from './lockfile.ts';
-import { makePackage } from './package.ts';
 import type { Policy } from '../policy.ts';
 import type { Registries } from './recognise/registry.ts';
 import type { NpmRequest } from './recognise/request.ts';
@@ -90,6 +89,7 @@ export async function pullPackages({ cache, interruptible }: InstallContext, rem
     const sha512 = sha512Of(integrity);
     return sha512 === undefined ? [] : [{ key, sha512 }];
   });
+  const { makePackage } = await import('./package.ts');
   const make = ({ key }: Original, tarball: Buffer): PackageEntry => makePackage(cache, key, integrities.get(entryId(key)) ?? '', tarball);
   const pulled = await interruptible(remote.pullOriginals(originals, make));
   return new Map([...pulled].map(([id, entry]) => [integrities.get(id) ?? '', entry as PackageEntry]));

@@ -33,6 +33,23 @@ it('has no more in use than it may, and lets whoever waits in by turns', async (
   await third.end();
 });
 
+it('has more than usual in use only for one that is larger than that, alone', async () => {
+  const pool = new BufferPool(100, 50);
+  const [first, large, second] = [held(pool, 30), held(pool, 80), held(pool, 30)];
+  await turn();
+  expect([large.has(), second.has()]).toEqual([undefined, undefined]);
+  await first.end();
+  expect([large.has(), second.has()]).toEqual([expect.objectContaining({ length: 80, byteOffset: 0 }), undefined]);
+  await large.end();
+  expect(second.has()).toHaveLength(30);
+  const third = held(pool, 21);
+  await turn();
+  expect(third.has()).toBeUndefined();
+  await second.end();
+  expect(third.has()).toHaveLength(21);
+  await third.end();
+});
+
 it('uses the same memory again, and as much of it as there is in one piece', async () => {
   const pool = new BufferPool(100);
   const [first, second, third] = [held(pool, 30), held(pool, 30), held(pool, 40)];

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { modesOf } from '../../src/npm/copy-package.ts';
 import { unpackTarball } from '../../src/npm/tarball.ts';
@@ -59,15 +60,28 @@ function job(dir: string, bytes: Uint8Array, index: number): { tgz: string; dest
   return { tgz, dest: join(dir, `theirs-${index}/package`) };
 }
 
+/** How a tar may be read: from memory, or as it is decompressed. The numbers are for `unpackTarball`. */
+export const READINGS = [['in memory', 16 << 20], ['as it is read', 0]] as const;
+
+/** Unpacks in both ways; throws when they do not come to the same. */
 function byUs(bytes: Uint8Array, dest: string): Omit<Comparison, 'theirs'> {
+  const [first, second] = READINGS.map(([, inMemory]) => readBy(bytes, dest, inMemory));
+  const same = typeof first!.ours === 'string' ? typeof second!.ours === 'string' : isDeepStrictEqual(first, second);
+  if (!same) throw new Error(`read in two ways: ${JSON.stringify(first)} and ${JSON.stringify(second)}`);
+  return first!;
+}
+
+function readBy(bytes: Uint8Array, dest: string, inMemory: number): Omit<Comparison, 'theirs'> {
   try {
-    const { files: list, modes } = unpackTarball(bytes, dest);
+    const { files: list, modes } = unpackTarball(bytes, dest, inMemory);
     for (const [path, bits] of modes) chmodSync(join(dest, path), modesOf(0o022).some(bits));
     return { ours: listingOf(dest), list };
   } catch (error) {
     if (systemCode(error) !== 'ARCHIVE_INVALID') throw error;
     if (existsSync(dest)) throw new Error('what was refused left something', { cause: error });
     return { ours: (error as Error).message, list: [] };
+  } finally {
+    rmSync(dest, { recursive: true, force: true });
   }
 }
 

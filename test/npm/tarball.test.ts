@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { unpackTarball } from '../../src/npm/tarball.ts';
 import { hex, tempDir } from '../archive/entries.ts';
 import { END, member, pax } from '../archive/raw-tar.ts';
-import { compareAll, npms, tgzOf, type Comparison } from './real-npm.ts';
+import { READINGS, compareAll, npms, tgzOf, type Comparison } from './real-npm.ts';
 
 const MANIFEST = member({ name: 'package/package.json', body: '{"name":"a","version":"1.0.0","bin":{"a":"cli.js"}}\n' });
 const file = (name: string, body = name, mode = 0o644): Buffer => member({ name: `package/${name}`, body, mode });
@@ -196,17 +197,27 @@ describe.each(npms())('what the pacote of %s leaves', (npm) => {
   });
 });
 
-describe('refuses', () => {
+describe.each(READINGS)('refuses, %s', (_, inMemory) => {
   const tarballs = { ...Object.fromEntries(Object.entries(REFUSED).map(([name, parts]) => [name, tgzOf(...parts)])), ...BROKEN };
-  test.each(Object.entries(tarballs))('%s', (_, tarball) => {
+  test.each(Object.entries(tarballs))('%s', (_name, tarball) => {
     const dir = tempDir();
-    expect(() => unpackTarball(tarball, join(dir, 'out'))).toThrow(expect.objectContaining({ name: 'PkgCacheError', code: 'ARCHIVE_INVALID' }));
+    expect(() => unpackTarball(tarball, join(dir, 'out'), inMemory)).toThrow(expect.objectContaining({ name: 'PkgCacheError', code: 'ARCHIVE_INVALID' }));
     expect(readdirSync(dir)).toEqual([]);
   });
 
   test('more than 200,000 members', () => {
     const tarball = tgzOf(MANIFEST, Buffer.alloc(512 * 200_000, member({ name: 'package/d/', type: '5' })));
-    expect(() => unpackTarball(tarball, join(tempDir(), 'out'))).toThrow(/200000 members|far more than it is/);
+    expect(() => unpackTarball(tarball, join(tempDir(), 'out'), inMemory)).toThrow(/200000 members|far more than it is/);
+  });
+
+  test('more, or less, than the trailer says', () => {
+    for (const size of [plain.length - 1, plain.length + 1, 2 * plain.length, 0]) {
+      const tarball = gzipSync(plain);
+      tarball.writeUInt32LE(size, tarball.length - 4);
+      const dir = tempDir();
+      expect(() => unpackTarball(tarball, join(dir, 'out'), inMemory)).toThrow(expect.objectContaining({ code: 'ARCHIVE_INVALID' }));
+      expect(readdirSync(dir)).toEqual([]);
+    }
   });
 });
 
@@ -234,9 +245,37 @@ function generator(seed: number): (below: number) => number {
   };
 }
 
-test('scripts that a bin link would rewrite are told', () => {
+/** Text of so many characters that compresses to half of that. */
+function noise(length: number): string {
+  return randomBytes(length / 2).toString('hex');
+}
+
+/** Numbers of bytes around those that a reader holds at once. */
+const SIZES = [0, 1, 511, 512, (256 << 10) - 512, (256 << 10) - 1, 256 << 10, (256 << 10) + 1, 3 << 20];
+
+test.each(READINGS)('files of all sizes, which hardly compress, in an order of their own, %s', (_, inMemory) => {
+  const bodies = SIZES.map((size, i) => [`f${(i * 5) % SIZES.length}`, randomBytes(size)] as const);
+  const parts = bodies.map(([name, body]) => member({ name: `package/${name}`, body }));
+  const out = join(tempDir(), 'out');
+  const { files } = unpackTarball(tgzOf(MANIFEST, parts[0]!, member({ name: 'package/f1', body: 'not the last one' }), ...parts), out, inMemory);
+  expect(files.length).toBe(SIZES.length + 1);
+  for (const [name, body] of bodies) {
+    expect(readFileSync(join(out, name)).equals(body)).toBe(true);
+    expect(files.find(({ path }) => path === name)).toEqual({ path: name, size: body.length, sha256: hex(body), executable: false });
+  }
+});
+
+test.each(READINGS)('an extension header as long as they may be, %s', (_, inMemory) => {
+  const comment = noise((1 << 20) - 100);
+  const out = join(tempDir(), 'out');
+  expect(unpackTarball(tgzOf(MANIFEST, pax({ comment, path: 'package/b' }), file('a')), out, inMemory).files.map(({ path }) => path)).toEqual(['b', 'package.json']);
+  expect(() => unpackTarball(tgzOf(MANIFEST, pax({ comment: `${comment}${comment}` }), file('a')), `${out}2`, inMemory)).toThrow(expect.objectContaining({ code: 'ARCHIVE_INVALID' }));
+});
+
+test.each(READINGS)('scripts that a bin link would rewrite are told, %s', (_, inMemory) => {
   const scripts = [file('dos', '#!/usr/bin/env node\r\nrun()\r\n'), file('unix', '#!/usr/bin/env node\nrun()\r\n'), file('none', 'run()\r\n'), file('short', '#')];
-  expect(unpackTarball(tgzOf(MANIFEST, ...scripts), join(tempDir(), 'out')).crlf).toEqual(['dos']);
+  const large = [file('large', `#!x\r\n${noise(1 << 20)}`), file('late', `#!${noise(2048)}\r\n${noise(1 << 20)}`)];
+  expect(unpackTarball(tgzOf(MANIFEST, ...scripts, ...large), join(tempDir(), 'out'), inMemory).crlf).toEqual(['dos', 'large']);
 });
 
 test('the list is sorted by code unit and has no times', () => {

@@ -2,11 +2,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { EntryFile } from '../../src/cache/entry.ts';
 import { LocalCache } from '../../src/cache/local.ts';
 import { start } from '../e2e/support/started.ts';
-import type { Worker } from '../e2e/support/worker.ts';
+import { NpmLab, removeModules } from '../e2e/support/npm-lab.ts';
+import type { Env, Worker } from '../e2e/support/worker.ts';
 import { remove, startWorld, type World } from '../e2e/support/world.ts';
 import { keyOf } from '../fleet/support.ts';
 
@@ -48,9 +49,9 @@ async function fill(cache: LocalCache): Promise<number> {
 }
 
 /** Runs a command to its end, and returns what it printed and the most memory that it held, in bytes. */
-async function watched(worker: Worker, args: readonly string[]): Promise<{ stdout: string; most: number; seconds: number }> {
+async function watched(command: string, args: readonly string[], env: Env, cwd?: string): Promise<{ stdout: string; most: number; seconds: number }> {
   const began = performance.now();
-  const { pid, ended } = start('pkg-cache', args, { ...worker.env, PATH: [worker.shims, worker.env['PATH']].join(delimiter) });
+  const { pid, ended } = start(command, args, env, cwd);
   let most = 0;
   let isOver = false;
   const outcome = ended.finally(() => (isOver = true));
@@ -60,7 +61,13 @@ async function watched(worker: Worker, args: readonly string[]): Promise<{ stdou
   }
   const { code, stdout, stderr } = await outcome;
   expect(code, stderr).toBe(0);
+  expect(most).toBeGreaterThan(30e6);
   return { stdout, most, seconds: (performance.now() - began) / 1000 };
+}
+
+/** The same of a command of ours. */
+function pkgCache(worker: Worker, ...args: string[]): ReturnType<typeof watched> {
+  return watched('pkg-cache', args, { ...worker.env, PATH: [worker.shims, worker.env['PATH']].join(delimiter) });
 }
 
 /** The kernel's own account; 0 when the process has just ended. */
@@ -75,12 +82,47 @@ function peakOf(pid: number): number {
 it('making a snapshot, and warming up with it, takes no more memory than a small one', async () => {
   const builder = world.worker({ PKG_CACHE_SNAPSHOT_SIZE: '20G' });
   const count = await fill(new LocalCache(builder.cache));
-  const built = await watched(builder, ['snapshot', '--now']);
+  const built = await pkgCache(builder, 'snapshot', '--now');
   remove(builder.cache);
-  const warmed = await watched(world.worker({ PKG_CACHE_MAX_USED: '100' }), ['warm', '--strict']);
+  const warmed = await pkgCache(world.worker({ PKG_CACHE_MAX_USED: '100' }), 'warm', '--strict');
   console.info(`snapshot of ${SIZE / 1e6} MB: built with ${Math.round(built.most / 1e6)} MB in ${built.seconds.toFixed(1)} s, pulled with ${Math.round(warmed.most / 1e6)} MB in ${warmed.seconds.toFixed(1)} s`);
   expect(warmed.stdout).toContain(`: ${count} entries, `);
-  expect(built.most).toBeGreaterThan(30e6);
   expect(built.most).toBeLessThan(MOST);
   expect(warmed.most).toBeLessThan(MOST);
+}, 1_800_000);
+
+/** Text of about so many bytes that compresses to a quarter. */
+function textOf(bytes: number): string {
+  const pieces: string[] = [];
+  for (let made = 0; made < bytes; made += 2 << 12) pieces.push(randomBytes(1 << 11).toString('hex').repeat(2));
+  return pieces.join('');
+}
+
+it('large packages of npm are packed, brought down and installed without being held in memory', async () => {
+  const lab = await NpmLab.start();
+  onTestFinished(() => lab.stop());
+  const sizes = [150e6, 60e6, 60e6, 60e6, 60e6, ...Array.from({ length: 40 }, () => 1e6)];
+  for (const [n, size] of sizes.entries()) {
+    await sleep(1); // vitest wants to hear from us
+    lab.registry.publish({ name: `package-${n}`, version: '1.0.0', files: { 'large.txt': textOf(size / 2), 'other.txt': textOf(size / 2), 'small.txt': `${n}` } });
+  }
+  const directory = await lab.project({ dependencies: Object.fromEntries(sizes.map((_, n) => [`package-${n}`, '1.0.0'])) });
+  const builder = await lab.filled(directory);
+  const all = `: ${sizes.length + 1} entries, `; // one is the tree
+  const runs = {
+    'snapshot --now': await pkgCache(builder, 'snapshot', '--now'),
+    'warm': await pkgCache(lab.world.worker({ PKG_CACHE_MAX_USED: '100' }), 'warm', '--strict'),
+    'sync --once': await pkgCache(lab.world.worker({ PKG_CACHE_MAX_USED: '100' }), 'sync', '--once'),
+    'npm ci': await lab.withoutRegistry(async () => {
+      const worker = lab.world.worker({ PKG_CACHE_MAX_USED: '100' });
+      return await watched('npm', ['ci'], lab.environmentOf(worker), directory);
+    }),
+  };
+  removeModules(directory);
+  for (const [name, { most, seconds }] of Object.entries(runs)) console.info(`${name}: ${Math.round(most / 1e6)} MB, ${seconds.toFixed(1)} s`);
+  expect(runs['snapshot --now'].stdout).toContain(all);
+  expect(runs.warm.stdout).toContain(all);
+  expect(runs['sync --once'].stdout).toContain(`${sizes.length + 1} brought down`);
+  expect(runs['npm ci'].stdout).toContain('store');
+  for (const { most } of Object.values(runs)) expect(most).toBeLessThan(MOST);
 }, 1_800_000);

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { packPieces } from '../../archive/pack.ts';
+import { piecesOf } from '../../archive/pieces.ts';
 import { LAYOUT, entryId, serialiseFiles, type EntryKey } from '../../cache/entry.ts';
 import { archiveIn, describe, isDamage, type LocalCache, type LocalEntry } from '../../cache/local.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
-import { sha256, sha512 } from '../../hash.ts';
+import { sha256 } from '../../hash.ts';
 import type { Store } from '../../store/store.ts';
 import type { Known } from '../known.ts';
 import type { Pace } from '../pace.ts';
@@ -115,16 +115,21 @@ class Packing {
   }
 }
 
-/** The bytes that travel for an entry. Throws ENTRY_INVALID when they are not what they were. */
+/** The bytes that travel for an entry. Throws ENTRY_INVALID, perhaps after the last of them, when they are not what they were. */
 function archiveOf(cache: LocalCache, local: LocalEntry): Iterable<Buffer> {
-  const { sha512: hash } = local.entry.archive;
-  if (hash === undefined) {
-    const files = cache.files(local);
-    return packPieces({ files, filesJson: serialiseFiles(files), treeDir: join(local.dir, 'tree') });
+  const { sha512 } = local.entry.archive;
+  if (sha512 !== undefined) return original(archiveIn(local.dir), sha512);
+  const files = cache.files(local);
+  return packPieces({ files, filesJson: serialiseFiles(files), treeDir: join(local.dir, 'tree') });
+}
+
+function* original(path: string, sha512: string): Generator<Buffer> {
+  const digest = createHash('sha512');
+  for (const piece of piecesOf(path)) {
+    digest.update(piece);
+    yield piece;
   }
-  const original = readFileSync(archiveIn(local.dir));
-  if (sha512(original) !== hash) throw new PkgCacheError('ENTRY_INVALID', 'its archive has changed');
-  return [original];
+  if (digest.digest('hex') !== sha512) throw new PkgCacheError('ENTRY_INVALID', 'its archive has changed');
 }
 
 /** A disk that cannot be read says nothing about the store, and must not look like it. */

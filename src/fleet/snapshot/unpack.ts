@@ -4,7 +4,7 @@ import { entryId, type EntryKey } from '../../cache/entry.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
-import { received } from '../buffers.ts';
+import { IN_MEMORY, MAX_ORIGINAL, received } from '../buffers.ts';
 import type { Pace } from '../pace.ts';
 import type { Unpacker, Unpacking } from '../unpacker.ts';
 import type { Member, SnapshotIndex } from './format.ts';
@@ -45,12 +45,6 @@ export interface Unpacked {
 
 /** How many stretches of a pack are read at once. */
 const AT_ONCE = 8;
-
-/** Larger archives (bytes) go through a file. */
-const IN_MEMORY = 32 << 20;
-
-/** Archives of registries are made into entries in memory; larger ones (bytes) are left out. */
-const MAX_ORIGINAL = 64 << 20;
 
 /** How often a stretch is begun again after the store failed in the middle of it. */
 const TRIES = 3;

@@ -1,5 +1,7 @@
 import { invalid } from '../../archive/failure.ts';
 import { BLOCK, padding } from '../../archive/format.ts';
+import { CHUNK, type Reader } from '../../archive/source.ts';
+import type { Tar } from './gunzip.ts';
 import { isZero, readHeader, type TarHeader } from './header.ts';
 import { checkGlobalPax, readLongName, readPax, type Extension } from './pax.ts';
 
@@ -27,38 +29,43 @@ const FILE = '0';
  * filter drops them, empty ones too; links and devices likewise. Throws ARCHIVE_INVALID for what node-tar would repair,
  * skip with a warning, or read differently from one version to the next.
  */
-export function readMembers(tar: Buffer): Member[] {
+export function readMembers({ size: length, open }: Tar): Member[] {
   const members: Member[] = [];
-  let extension: Extension = {};
-  let at = 0;
-  for (let count = 0; ; count++) {
-    const header = headerAt(tar, at);
-    if (header === undefined) break;
-    if (count >= MAX_MEMBERS) throw invalid(`the tarball has more than ${MAX_MEMBERS} members`);
-    at += BLOCK;
-    const size = header.type === DIRECTORY ? 0 : header.size;
-    const end = at + size + padding(size);
-    if (size < 0 || !(end <= tar.length)) throw invalid('the tarball ends within a member');
-    const known = readExtension(header, tar.subarray(at, at + (isExtension(header) ? size : 0)), extension);
-    if (known !== undefined) {
-      extension = known;
-    } else {
-      // A file whose path ends with a slash is a directory from the time before those had a type: header.js.
-      const member = apply(header, extension, at);
-      if (header.type === FILE && !member.path.endsWith('/')) members.push(member);
-      else if (header.type === FILE && size > 0) throw invalid('a directory has a body');
-      extension = {};
+  const reader = open();
+  try {
+    let extension: Extension = {};
+    let at = 0;
+    for (let count = 0; ; count++) {
+      const header = readHeader(reader.window, reader.take(BLOCK));
+      at += BLOCK;
+      if (header === undefined) break;
+      if (count >= MAX_MEMBERS) throw invalid(`the tarball has more than ${MAX_MEMBERS} members`);
+      const size = header.type === DIRECTORY ? 0 : header.size;
+      const whole = size + padding(size);
+      if (size < 0 || !(at + whole <= length)) throw invalid('the tarball ends within a member');
+      if (isExtension(header)) {
+        extension = readExtension(header, reader, extension);
+      } else {
+        // A file whose path ends with a slash is a directory from the time before those had a type: header.js.
+        const member = apply(header, extension, at);
+        if (header.type === FILE && !member.path.endsWith('/')) members.push(member);
+        else if (header.type === FILE && size > 0) throw invalid('a directory has a body');
+        extension = {};
+        skip(reader, whole);
+      }
+      at += whole;
     }
-    at = end;
+    if (Object.keys(extension).length > 0) throw invalid('an extension header has no member');
+    expectEnd(reader, length - at);
+    return members;
+  } finally {
+    reader.close();
   }
-  if (Object.keys(extension).length > 0) throw invalid('an extension header has no member');
-  expectEnd(tar, at);
-  return members;
 }
 
-function headerAt(tar: Buffer, at: number): TarHeader | undefined {
-  if (at + BLOCK > tar.length) throw invalid('the tarball ends too early');
-  return readHeader(tar, at);
+/** Passes over the next `length` bytes. */
+export function skip(reader: Reader, length: number): void {
+  for (let left = length; left > 0; left -= CHUNK) reader.take(Math.min(left, CHUNK));
 }
 
 /** Whether a member only says something about the next one, or about all. */
@@ -66,17 +73,30 @@ function isExtension({ type }: TarHeader): boolean {
   return type === 'x' || type === 'g' || type === 'L' || type === 'K';
 }
 
-/** What is known about the next member after this one, if this is an extension header; else undefined. */
-function readExtension(header: TarHeader, body: Buffer, known: Extension): Extension | undefined {
-  if (!isExtension(header)) return undefined;
-  if (header.linkpath !== '' || body.length === 0 || body.length > MAX_EXTENSION) throw invalid('an extension header has no or too large a body');
+/** What is known about the next member after this extension header, whose body is taken from the reader. */
+function readExtension(header: TarHeader, reader: Reader, known: Extension): Extension {
+  const { type, size, linkpath } = header;
+  if (linkpath !== '' || size === 0 || size > MAX_EXTENSION) throw invalid('an extension header has no or too large a body');
+  const body = readBody(reader, size);
   // Versions of node-tar differ in whether one extension header applies to the next: header.js.
   if (Object.keys(known).length > 0 && !isPairOfNames(header, known)) throw invalid('two extension headers precede one member');
-  if (header.type === 'L') return { ...known, path: readLongName(body) };
-  if (header.type === 'K') return { ...known, linkpath: readLongName(body) };
-  if (header.type === 'x') return readPax(body);
+  if (type === 'L') return { ...known, path: readLongName(body) };
+  if (type === 'K') return { ...known, linkpath: readLongName(body) };
+  if (type === 'x') return readPax(body);
   checkGlobalPax(body);
   return known;
+}
+
+/** The next `size` bytes, and what pads them. */
+function readBody(reader: Reader, size: number): Buffer {
+  const body = Buffer.allocUnsafe(size);
+  for (let done = 0; done < size; done += CHUNK) {
+    const length = Math.min(size - done, CHUNK);
+    const start = reader.take(length);
+    reader.window.copy(body, done, start, start + length);
+  }
+  reader.take(padding(size));
+  return body;
 }
 
 /** GNU tar writes a long link target and a long name one after the other. */
@@ -98,10 +118,12 @@ function apply(header: TarHeader, extension: Extension, start: number): Member {
   return { path, mode, start, size };
 }
 
-/** After the two blocks of zeros node-tar ignores whatever comes; here it has to be more of the same. */
-function expectEnd(tar: Buffer, from: number): void {
-  if (from + 2 * BLOCK > tar.length) throw invalid('the tarball ends too early');
-  for (let at = from; at < tar.length; at += BLOCK) {
-    if (!isZero(tar, at, Math.min(BLOCK, tar.length - at))) throw invalid('something follows the end of the tarball');
+/** After the two blocks of zeros, of which one has been taken, node-tar ignores whatever comes; here it has to be more of the same. */
+function expectEnd(reader: Reader, length: number): void {
+  if (length < BLOCK) throw invalid('the tarball ends too early');
+  for (let left = length; left > 0; left -= BLOCK) {
+    const size = Math.min(BLOCK, left);
+    if (!isZero(reader.window, reader.take(size), size)) throw invalid('something follows the end of the tarball');
   }
+  if (!reader.atEnd) throw invalid('the tarball is larger than it says');
 }

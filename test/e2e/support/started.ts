@@ -13,8 +13,8 @@ export interface Started {
 }
 
 /** Starts a command, in a process group of its own, and does not wait for it. */
-export function start(command: string, args: readonly string[], env: Env): Started {
-  const child = spawn(command, args, { env: { ...env }, cwd: env['HOME'] ?? '/', stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+export function start(command: string, args: readonly string[], env: Env, cwd = env['HOME'] ?? '/'): Started {
+  const child = spawn(command, args, { env: { ...env }, cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const output = Promise.all([text(child.stdout), text(child.stderr)]);
   const ended = once(child, 'close').then(async ([code, signal]): Promise<Outcome> => {
     const [stdout, stderr] = await output;
