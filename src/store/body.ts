@@ -19,7 +19,7 @@ export class GuardedBody extends Readable {
   /** `failed` hears of the failure too, also when nobody reads the body. */
   constructor(label: string, object: StoredObject, patience: Patience, failed: (error: PkgCacheError) => void) {
     // Chunks are handed on as they come: a stream of bytes would put those that wait together, and copy them for that.
-    super({ objectMode: true, highWaterMark: 4 });
+    super({ objectMode: true, highWaterMark: 1 });
     this.#label = label;
     this.#size = object.size;
     this.#source = object.body;
