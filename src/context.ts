@@ -34,7 +34,7 @@ export interface Remote {
 
 /**
  * `in charge`: this process is the one that the caller waits for and sends signals to. `aside`: it may become that. `shielded`: it may not,
- * because the caller has signals ignored, which only the real tool in its place would go on doing.
+ * because the caller has signals ignored, which only the real pip in its place would go on doing.
  */
 export type Role = 'in charge' | 'aside' | 'shielded';
 

@@ -20,7 +20,7 @@ import { noteInstall } from './stats/record.ts';
  *     pip REAL ARG…            decides, and tells the shim by one line on fd 3 (see shims/pip)
  *     pip-shielded REAL ARG…   the same, for a caller that has signals ignored: never `continue`
  *     pip-continue REAL ARG…   has taken the shim's place: does it all
- *     npm REAL ARG…            the same three for npm
+ *     npm REAL ARG…            the same for npm, which is never shielded
  *     npm-inside PLAN ARG…     becomes the real npm (npm/inside/npm.ts)
  *     pkg-cache ARG…           the admin command
  *     background               empties the spool

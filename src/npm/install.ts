@@ -45,10 +45,6 @@ export async function install(given: InstallContext): Promise<Decision> {
   helper?.close();
   if (context.role === 'aside') return { kind: 'continue' };
   const why: MissReason = notServed === undefined ? 'not cached' : 'options';
-  if (context.role === 'shielded') {
-    context.note({ ...NOTHING, why });
-    return EXEC;
-  }
   return await runNpm(context, request, { project, key, why });
 }
 

@@ -37,6 +37,15 @@ describe('npm ci', () => {
     expect(Object.keys(tree)).toContain('node_modules/@scope/branch/node_modules/leaf/.npmignore');
   });
 
+  it('is cached, too, when it runs in the background of a script, where signals are ignored', async () => {
+    const directory = await lab.project({ ...PROJECT, description: 'in the background' });
+    const worker = lab.world.worker();
+    expect(await run('sh', ['-c', "trap '' HUP INT; exec npm ci"], { cwd: directory, env: lab.environmentOf(worker) })).toMatchObject({ code: 0 });
+    await worker.settle();
+    removeModules(directory);
+    expect((await lab.withoutRegistry(() => lab.npm(worker, directory, ['ci']))).stdout).toContain('from the cache');
+  });
+
   it('is noted with what npm took for all of it', async () => {
     const worker = await lab.filled(await lab.project({ dependencies: { leaf: '1.0.0' }, description: 'noted' }), { PKG_CACHE_STORE: undefined });
     const stats = join(worker.cache, 'v1/state/stats');

@@ -1,5 +1,6 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Rig, shown } from './rig.ts';
 
 let rig: Rig;
@@ -21,4 +22,18 @@ it.each([['run', 'ci'], ['test', 'install'], ['exec', 'ci'], ['publish'], ['view
 it('takes its own flag away, and starts nothing', async () => {
   expect(shown(await npm('ci', '--no-pkg-caching', '--omit=dev')).argv).toEqual(['ci', '--omit=dev']);
   expect(rig.started()).toEqual([]);
+});
+
+describe.skipIf(!existsSync('/proc/self/status'))('where the caller has signals ignored, which no Node goes on with', () => {
+  const ignoring = (scenario: string) =>
+    rig.run(['sh', '-c', `trap '' HUP INT; "$0" ci; exit $?`, join(rig.shims, 'npm')], { env: { PATH: `${rig.path('real')}:/usr/bin:/bin`, SCENARIO: scenario } });
+
+  it('the app may take over', async () => {
+    expect((await ignoring('continue')).stdout).toContain('continued');
+    expect(rig.started().map(({ argv }) => argv[0])).toEqual(['npm', 'npm-continue']);
+  });
+
+  it.each([['SIGHUP', 129], ['SIGINT', 130]])('%s ends it, as it ends npm', async (signal, code) => {
+    expect(await ignoring(`!${signal}`)).toMatchObject({ code, stdout: expect.not.stringContaining('"tool"') as string });
+  });
 });
