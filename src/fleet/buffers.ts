@@ -78,7 +78,7 @@ export class BufferPool {
 export const MAX_ORIGINAL = 64 << 20;
 
 /** Larger archives of ours (bytes) go through a file. */
-export const IN_MEMORY = 8 << 20;
+export const IN_MEMORY = 4 << 20;
 
 /** For what a process has on its way from a store: one for all, however many pull. */
-export const received = new BufferPool(MAX_ORIGINAL, 32 << 20);
+export const received = new BufferPool(MAX_ORIGINAL, 16 << 20);

@@ -9,8 +9,8 @@ import type { Makers } from './makers.ts';
 import { LOST, isWorthParts, unpackInParts } from './unpack-parts.ts';
 import { unpack, unpacksHere, type Unpacker, type Unpacking } from './unpacker.ts';
 
-/** More threads than this do not get their work fast enough, and each holds some 25 MB. */
-const MOST = 3;
+/** Each holds some 25 MB, and with more of them a process that warms up would hold more than 300. */
+const MOST = 2;
 
 /** What is less than this altogether, in bytes, is unpacked sooner than a thread has started. */
 const WORTHWHILE = 4 << 20;
