@@ -1,6 +1,6 @@
 import type { InstalledDistribution, InstalledView } from './installed.ts';
 import { readEggRequirements, readInstalledMetadata } from './installed.ts';
-import type { PipManifest } from './entry.ts';
+import type { PipManifest, PipMeta } from './entry.ts';
 import { evaluateMarker, type MarkerEnvironment } from './recognise/markers.ts';
 import { normalName } from './recognise/names.ts';
 import { parseRequirement, type ParsedRequirement } from './recognise/requirement.ts';
@@ -175,7 +175,7 @@ class Walk {
     const entry = this.#entries.get(name);
     // What is missing keeps its dependencies to itself until the real pip has fetched it.
     if (!entry) return;
-    assertExtrasKnown(entry.meta.requiresDist, extras, `${name}==${entry.meta.version}`);
+    assertExtrasKnown(entry.meta, extras, `${name}==${entry.meta.version}`);
     this.#addDependencies(nodeOf({ name, extras }), entry.meta.requiresDist, extras, `${name}==${entry.meta.version}`);
   }
 
@@ -185,7 +185,7 @@ class Walk {
     this.#visitedInstalled.add(node);
     const metadata = readInstalledMetadata(dist);
     if (!metadata) throw new NotClosed(`the metadata of the installed ${dist.name} cannot be read`);
-    assertExtrasKnown(metadata.requiresDist, extras, `${dist.name}==${dist.version}`);
+    assertExtrasKnown(metadata, extras, `${dist.name}==${dist.version}`);
     this.#addDependencies(node, metadata.requiresDist, extras, `${dist.name}==${dist.version}`);
   }
 
@@ -274,10 +274,12 @@ class Walk {
   }
 }
 
-/** pip warns about extras that a distribution does not have. Those that none of its dependencies names pip gets to look up. */
-function assertExtrasKnown(requiresDist: readonly string[], extras: readonly string[], from: string): void {
-  const unknown = extras.find((extra) => !requiresDist.some((text) => normalName(text.slice(text.indexOf(';') + 1)).includes(extra)));
-  if (unknown !== undefined) throw new NotClosed(`none of the dependencies of ${from} is for the extra ${unknown}`);
+/** pip warns about extras that a distribution does not have; those that it neither declares nor has dependencies for pip gets to look up. */
+function assertExtrasKnown({ requiresDist, providesExtra = [] }: Pick<PipMeta, 'requiresDist' | 'providesExtra'>, extras: readonly string[], from: string): void {
+  const isKnown = (extra: string): boolean =>
+    providesExtra.some((name) => normalName(name) === extra) || requiresDist.some((text) => normalName(text.slice(text.indexOf(';') + 1)).includes(extra));
+  const unknown = extras.find((extra) => !isKnown(extra));
+  if (unknown !== undefined) throw new NotClosed(`${from} has no extra ${unknown} that is known of`);
 }
 
 /** The node of the interpreter, as pip calls it. */

@@ -27,6 +27,8 @@ export interface PipMeta {
   readonly version: string;
   readonly requiresDist: readonly string[];
   readonly requiresPython?: string;
+  /** Not in entries of earlier versions, nor where there are none. */
+  readonly providesExtra?: readonly string[];
   readonly distInfo: string;
   readonly lib: 'purelib' | 'platlib';
   readonly consoleScripts: readonly EntryPoint[];

@@ -4,17 +4,20 @@ export interface CoreMetadata {
   readonly version: string;
   readonly requiresDist: readonly string[];
   readonly requiresPython: string | undefined;
+  readonly providesExtra: readonly string[];
 }
 
 /** Reads the headers of a METADATA file; the description below them is not looked at. */
 export function parseMetadata(text: string): CoreMetadata {
   const headers = readHeaders(text);
   const first = (name: string): string | undefined => headers.find(([key]) => key === name)?.[1];
+  const all = (name: string): string[] => headers.filter(([key]) => key === name).map(([, value]) => value);
   return {
     name: first('name') ?? '',
     version: first('version') ?? '',
-    requiresDist: headers.filter(([key]) => key === 'requires-dist').map(([, value]) => value),
+    requiresDist: all('requires-dist'),
     requiresPython: first('requires-python'),
+    providesExtra: all('provides-extra'),
   };
 }
 

@@ -35,11 +35,13 @@ interface Given {
   /** `Requires-Python` of what is cached, by name. */
   readonly python?: Readonly<Record<string, string>>;
   readonly anyPython?: boolean;
+  /** Extras that everything cached declares. */
+  readonly extras?: readonly string[];
   /** Nothing that is installed counts, as with `--target`. */
   readonly elsewhere?: boolean;
 }
 
-function close(requirements: readonly string[], { constraints = [], cached = {}, python = {}, anyPython = false, elsewhere = false }: Given = {}): Closure {
+function close(requirements: readonly string[], { constraints = [], cached = {}, python = {}, anyPython = false, extras, elsewhere = false }: Given = {}): Closure {
   const read = (text: string) => readRequirement(text, ON_COMMAND_LINE);
   const request = { requirements: requirements.map(read), constraints: constraints.map(read), noDeps: false, noWarnConflicts: false, ignoreRequiresPython: anyPython };
   const environment = findInstalled([site]);
@@ -50,7 +52,7 @@ function close(requirements: readonly string[], { constraints = [], cached = {},
     environment,
     find: ({ name, pin }) => {
       const requiresDist = cached[`${name}==${pin}`];
-      return requiresDist && ({ key: pipKey(name, pin, 'p', 'o'), version: pin, meta: { name, version: pin, requiresDist, requiresPython: python[name] } } as unknown as PipManifest);
+      return requiresDist && ({ key: pipKey(name, pin, 'p', 'o'), version: pin, meta: { name, version: pin, requiresDist, requiresPython: python[name], providesExtra: extras } } as unknown as PipManifest);
     },
   });
 }
@@ -98,6 +100,10 @@ describe('extras', () => {
   it('are distributions of their own in pip’s order', () => {
     const { graph, entries } = close(['ext[some-thing]==1', 'bb==1'], { cached });
     expect(installationOrder(graph, entries.keys())).toEqual(['ext', 'bb']);
+  });
+
+  it('that are declared may be for nothing', () => {
+    expect([...close(['bb[Some_Thing]==1'], { cached, extras: ['some-thing'] }).entries.keys()]).toEqual(['bb']);
   });
 
   it('that nothing is for are left to pip, which warns', () => {

@@ -71,6 +71,7 @@ class Snapshot {
       version: metadata.version,
       requiresDist: metadata.requiresDist,
       ...(metadata.requiresPython === undefined ? {} : { requiresPython: metadata.requiresPython }),
+      ...(metadata.providesExtra.length === 0 ? {} : { providesExtra: metadata.providesExtra }),
       distInfo: this.#distInfo,
       lib: this.#lib,
       consoleScripts: this.#entryPoints.console,
