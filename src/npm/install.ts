@@ -1,28 +1,18 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { entryId, type EntryKey } from '../cache/entry.ts';
+import type { EntryKey } from '../cache/entry.ts';
 import { EXEC, type Decision, type InstallContext } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
-import { captureTree } from './capture.ts';
-import type { CollectDetails } from './collect.ts';
-import { treeKey } from './entry.ts';
-import { factsOf } from './facts.ts';
-import { builtDetails } from './built/details.ts';
-import { withScripts } from './built/find.ts';
-import type { Report } from './inside/plan.ts';
-import { runWithCache, type Ran } from './inside/run.ts';
-import { helperFor } from './helper.ts';
-import { isInstalled, withoutCredentials } from './lockfile.ts';
-import { announceSources, whyNotPrinted } from './output.ts';
-import { untilItFails, whyNotCachable } from './packages.ts';
 import { whatIsPassedOn } from '../place/passed-on.ts';
-import { platformOf } from './platform.ts';
-import { confirmProject, fingerprint, guessProject, readProject, type Project } from './project.ts';
+import type { MissReason } from '../stats/record.ts';
+import { serveAgain } from './again.ts';
+import { keyOf, whyNotServed } from './eligible.ts';
+import { factsOf } from './facts.ts';
+import { untilItFails, whyNotCachable } from './packages.ts';
+import { confirmProject, guessProject, type Project } from './project.ts';
 import { isPrepared } from './prepared.ts';
 import { recogniseNpm } from './recognise/argv.ts';
 import type { NpmRequest } from './recognise/request.ts';
-import type { MissReason } from '../stats/record.ts';
-import { serve, serveAgain } from './serve.ts';
 
 /**
  * The path of an `npm ci`, and of an `npm install` that would change nothing but node_modules.
@@ -38,13 +28,15 @@ export async function install(given: InstallContext): Promise<Decision> {
   if ('leftToNpm' in recognised) return recognised.isInstall ? leave(context, recognised.leftToNpm) : EXEC;
   const guess = guessed(recognised.request);
   if (guess && (await isServedAgain(context, recognised, { ...guess, started }))) return { kind: 'exit', outcome: { code: 0 } };
+  const { serve, helperFor } = await import('./serve.ts');
   // It starts while the lockfile is read.
   const helper = guess && recognised.passedOn === undefined ? helperFor(context.cache, guess.key) : undefined;
   const { request, project, key, notServed } = considerProject(context, recognised, guess);
-  if (notServed === undefined && project && key && (await serve({ context, request, project, key, started, helper }))) return { kind: 'exit', outcome: { code: 0 } };
+  if (notServed === undefined && project && key && (await serve({ context, request, project, key, started }, helper))) return { kind: 'exit', outcome: { code: 0 } };
   helper?.close();
   if (context.role === 'aside') return { kind: 'continue' };
   const why: MissReason = notServed === undefined ? 'not cached' : 'options';
+  const { runNpm } = await import('./run-npm.ts');
   return await runNpm(context, request, { project, key, why });
 }
 
@@ -132,19 +124,6 @@ function unlessUnrecognised<T>(read: () => T): T | undefined {
   }
 }
 
-function keyOf(project: Project, request: NpmRequest): EntryKey {
-  const platform = platformOf(request);
-  return treeKey(fingerprint(project, request, platform), platform);
-}
-
-function whyNotServed(request: NpmRequest, project: Project | undefined): string | undefined {
-  if (!project) return 'only npm can read the project';
-  if (request.force) return 'option force';
-  if (!request.ignoreScripts && project.hasScripts) return 'the project has scripts of its own';
-  if (request.foregroundScripts && withScripts(project.lock, request).length > 0) return 'install scripts are to be seen';
-  return whyNotPrinted(request);
-}
-
 /** npm looks at what is there, but for what `npm ci` removes first; and it does not want links in the place of node_modules. What is made here has what its directory passes on. */
 function whyNotReplaced({ command }: NpmRequest, { directory, roots, emptied }: Project): string | undefined {
   for (const root of roots) {
@@ -157,46 +136,4 @@ function whyNotReplaced({ command }: NpmRequest, { directory, roots, emptied }: 
     if ((command === 'install' || !emptied.has(root)) && readdirSync(path).length > 0) return `there is something in ${path}`;
   }
   return undefined;
-}
-
-/** What is left to npm, and why. */
-interface Left {
-  readonly project: Project | undefined;
-  readonly key: EntryKey | undefined;
-  readonly why: MissReason;
-}
-
-/** The real npm; afterwards, if it succeeds, what it has brought and made is collected. */
-async function runNpm(context: InstallContext, request: NpmRequest, { project: before, key, why }: Left): Promise<Decision> {
-  const began = Date.now();
-  if (why === 'not cached' && key) context.announce(entryId(key));
-  const ran = before && (await runWithCache(context, request, before));
-  const outcome = ran?.outcome ?? (await context.runTool(context.env));
-  noteRun(context, { project: before, why }, ran);
-  if ('code' in outcome && outcome.code === 0) {
-    if (ran) announceSources(request, ran.sources, context);
-    tryToCollect(context, request, key, ran?.report, Date.now() - began);
-  }
-  return { kind: 'exit', outcome };
-}
-
-function noteRun(context: InstallContext, { project, why }: Pick<Left, 'project' | 'why'>, ran: Ran | undefined): void {
-  const { fromCache: local, fromStore: store } = ran?.sources ?? { fromCache: 0, fromStore: 0 };
-  const all = [...(project?.lock.packages.keys() ?? [])].filter(isInstalled).length;
-  context.note({ ...NOTHING, why, local, store, missed: Math.max(0, all - local - store) });
-}
-
-/** npm is through, and has succeeded: whatever goes wrong here must not show. */
-function tryToCollect(context: InstallContext, request: NpmRequest, key: EntryKey | undefined, report: Report | undefined, elapsed: number): void {
-  try {
-    const project = readProject(request.prefix);
-    const { npmVersion, nodeVersion, cache: npmCache } = request;
-    // An npm that has changed the project would not do the same the next time.
-    const repeatable = keyOf(project, request).version === key?.version && whyNotServed(request, project) === undefined;
-    const captured = repeatable ? captureTree(project, request, report) : undefined;
-    const details: CollectDetails = { npmCache, lock: withoutCredentials(project.lock.text), registries: { ...(request.registry !== undefined && { registry: request.registry }), scopes: [...request.scopes] }, npmVersion, nodeVersion, tree: key && captured && { key, captured }, built: report && builtDetails(context, request, project, report) };
-    context.collectAfterwards(details, elapsed);
-  } catch {
-    // A project that only npm can read, or a node_modules without a hidden lockfile.
-  }
 }

@@ -50,26 +50,33 @@ export function parseLock(text: string): Lock {
   return { text, packages: found };
 }
 
-/** A lockfile that is only parsed if something asks for its packages, which then throws as `parseLock` does. */
-export function unreadLock(text: string): Lock {
+/** A lockfile that is only decoded and parsed if something asks for what is in it; asking for its packages throws as `parseLock` does. */
+export function unreadLock(bytes: Buffer): Lock {
+  let text: string | undefined;
   let packages: Lock['packages'] | undefined;
   return {
-    text,
+    get text() {
+      return (text ??= bytes.toString());
+    },
     get packages() {
-      return (packages ??= parseLock(text).packages);
+      return (packages ??= parseLock(this.text).packages);
     },
   };
 }
 
-/** The lockfile at `path`, by `parseLock` or `unreadLock`; undefined where there is none. */
-export function readLock(path: string, read = parseLock): Lock | undefined {
-  let text: string;
+/** The lockfile at `path`; undefined where there is none. Throws as `parseLock` does. */
+export function readLock(path: string): Lock | undefined {
+  const bytes = readBytes(path);
+  return bytes && parseLock(bytes.toString());
+}
+
+/** A file's bytes; undefined where there is none. */
+export function readBytes(path: string): Buffer | undefined {
   try {
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch {
     return undefined;
   }
-  return read(text);
 }
 
 /** The text of a lockfile without what its URLs may say that is nobody's business: users, passwords, queries. For what is kept of it. */

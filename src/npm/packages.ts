@@ -1,9 +1,7 @@
 import type { EntryKey } from '../cache/entry.ts';
-import { entryId } from '../cache/entry.ts';
 import type { LocalCache } from '../cache/local.ts';
-import type { InstallContext, Original, Remote } from '../context.ts';
+import type { InstallContext, Remote } from '../context.ts';
 import { packageKey, type PackageEntry, type PackageMeta, type TreeEntry } from './entry.ts';
-import { sha512Of } from './integrity.ts';
 import { comesInBundle, isInstalled, nameAt, type Lock, type LockPackage } from './lockfile.ts';
 import type { Policy } from '../policy.ts';
 import type { Registries } from './recognise/registry.ts';
@@ -79,20 +77,6 @@ export function findPackages(cache: LocalCache, wanted: readonly Wanted[]): { fo
     return !local;
   });
   return { found, missing };
-}
-
-/** Pulls packages; what could not be had is left out. By integrity. */
-export async function pullPackages({ cache, interruptible }: InstallContext, remote: Remote, missing: readonly Wanted[]): Promise<Map<string, PackageEntry>> {
-  const integrities = new Map<string, string>();
-  const originals = missing.flatMap(({ key, integrity }): Original[] => {
-    integrities.set(entryId(key), integrity);
-    const sha512 = sha512Of(integrity);
-    return sha512 === undefined ? [] : [{ key, sha512 }];
-  });
-  const { makePackage } = await import('./package.ts');
-  const make = ({ key }: Original, tarball: Buffer): PackageEntry => makePackage(cache, key, integrities.get(entryId(key)) ?? '', tarball);
-  const pulled = await interruptible(remote.pullOriginals(originals, make));
-  return new Map([...pulled].map(([id, entry]) => [integrities.get(id) ?? '', entry as PackageEntry]));
 }
 
 /** As the context, but that the store is not asked again once it has failed: the user has been told, and npm has the packages, too. */

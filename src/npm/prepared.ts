@@ -28,7 +28,9 @@ export interface Known {
   /** Its built packages by location: of what each is built, and the entry. */
   readonly built: readonly (readonly [location: string, ingredients: Ingredients, id: string])[];
   readonly summary: Summary;
-  /** Of its packages' files. */
+  /** How many entries it is put together from. */
+  readonly entries: number;
+  /** Of their files. */
   readonly bytes: number;
 }
 
@@ -86,7 +88,7 @@ const SEAL = 'seal.json';
 const INNER = 'directories.json';
 
 /** Of a seal. One of another form, by another version of ours, counts as none. */
-const FORM = 4;
+const FORM = 5;
 
 interface Seal {
   readonly form: typeof FORM;

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
-import { isInstalled, parseLock, readLock, unreadLock, type Lock } from './lockfile.ts';
+import { isInstalled, readBytes, unreadLock, type Lock } from './lockfile.ts';
 import type { NpmRequest } from './recognise/request.ts';
 
 /** Scripts of a project or workspace that an install runs (lib/commands/ci.js; arborist, rebuild.js and reify.js). */
@@ -21,6 +21,8 @@ interface Manifest {
 export interface Project {
   readonly directory: string;
   readonly lock: Lock;
+  /** Hex SHA-256 of the lockfile. */
+  readonly lockHash: string;
   /** Text of package.json by directory; '' is the project itself. */
   readonly manifests: ReadonlyMap<string, string>;
   /** Directories with a node_modules that npm fills, '' first. */
@@ -33,7 +35,7 @@ export interface Project {
 
 /** Reads a project. Throws UNRECOGNISED where something is missing, or is such that only npm can tell what it means. */
 export function readProject(directory: string): Project {
-  return look(directory, parseLock, outsideOf);
+  return look(directory, outsideOf);
 }
 
 /**
@@ -41,7 +43,7 @@ export function readProject(directory: string): Project {
  * fingerprint is one that no tree has, because equal lockfiles never came with these manifests.
  */
 export function guessProject(directory: string): Project {
-  return look(directory, unreadLock, (_lock, workspaces) => workspaces);
+  return look(directory, (_lock, workspaces) => workspaces);
 }
 
 /** The project that was guessed, if its lockfile, which is read now, bears that out; else what there is now. Throws as `readProject` does. */
@@ -56,10 +58,11 @@ function outsideOf({ packages }: Lock): string[] {
 }
 
 /** `outside` says what npm fills besides the project itself. */
-function look(directory: string, read: (text: string) => Lock, outside: (lock: Lock, workspaces: readonly string[]) => readonly string[]): Project {
+function look(directory: string, outside: (lock: Lock, workspaces: readonly string[]) => readonly string[]): Project {
   if (existsSync(join(directory, 'npm-shrinkwrap.json'))) throw unrecognised('there is an npm-shrinkwrap.json');
-  const lock = readLock(join(directory, 'package-lock.json'), read);
-  if (!lock) throw unrecognised('there is no package-lock.json');
+  const bytes = readBytes(join(directory, 'package-lock.json'));
+  if (!bytes) throw unrecognised('there is no package-lock.json');
+  const lock = unreadLock(bytes);
   const own = readManifest(directory);
   const workspaces = findWorkspaces(directory, own.workspaces);
   const roots = ['', ...[...outside(lock, workspaces)].sort()];
@@ -69,7 +72,7 @@ function look(directory: string, read: (text: string) => Lock, outside: (lock: L
     if (!known.has(workspace)) throw unrecognised(`the workspace ${workspace} is not in the lockfile`);
   }
   const hasScripts = roots.some((root) => LIFECYCLE.some((name) => manifests.get(root)?.scripts[name] !== undefined) || existsSync(join(directory, root, 'binding.gyp')));
-  return { directory, lock, manifests: new Map([...manifests].map(([root, { text }]) => [root, text])), roots, emptied: new Set(['', ...workspaces]), hasScripts };
+  return { directory, lock, lockHash: sha256(bytes), manifests: new Map([...manifests].map(([root, { text }]) => [root, text])), roots, emptied: new Set(['', ...workspaces]), hasScripts };
 }
 
 /**
@@ -82,7 +85,7 @@ export function fingerprint(project: Project, request: NpmRequest, platform: str
   const settings = { command, omit: [...omit].sort(), ignoreScripts, dangerouslyAllowAllScripts, binLinks, engineStrict, force, legacyPeerDeps, strictPeerDeps, cpu, os, libc, allow, umask };
   const writing = { replaceRegistryHost, omitLockfileRegistryResolved, lockfileVersion };
   const registries = { registry: request.registry, scopes: [...request.scopes].sort() };
-  return sha256(JSON.stringify([2, npmVersion, nodeVersion, platform, settings, writing, registries, [...project.manifests], sha256(project.lock.text)]));
+  return sha256(JSON.stringify([2, npmVersion, nodeVersion, platform, settings, writing, registries, [...project.manifests], project.lockHash]));
 }
 
 function readManifest(directory: string): Manifest {

@@ -1,0 +1,114 @@
+import { join } from 'node:path';
+import { entryId, type EntryKey } from '../cache/entry.ts';
+import type { InstallContext } from '../context.ts';
+import { PkgCacheError } from '../errors.ts';
+import { takeTurn } from '../place/turn.ts';
+import { recoverTarget } from '../place/workshop.ts';
+import { builtKeys } from './built/find.ts';
+import type { TreeEntry } from './entry.ts';
+import { announce } from './output.ts';
+import { Tree } from './place.ts';
+import { MANY_PACKAGES, takePrepared, type Known, type PrepareDetails } from './prepared.ts';
+import type { Project } from './project.ts';
+import type { NpmRequest } from './recognise/request.ts';
+
+/** What is to be served, to whom. */
+export interface Serving {
+  readonly context: InstallContext;
+  readonly request: NpmRequest;
+  readonly project: Project;
+  /** Of the tree that npm made of the project. */
+  readonly key: EntryKey;
+  /** When the command began, in epoch milliseconds. */
+  readonly started: number;
+}
+
+/** Does `work`, which says whether the project was served, while nobody else serves it. False as well when that takes too long, or an entry is damaged. */
+export async function inTurn({ context, project }: Serving, work: () => Promise<boolean>): Promise<boolean> {
+  const claim = await takeTurn(context.cache, project.directory, context.checkpoint);
+  if (!claim) return false;
+  try {
+    recoverTarget(context.cache, join(project.directory, 'node_modules'), project.directory);
+    return await work();
+  } catch (error) {
+    // What is damaged has been put aside, and is what npm has to bring.
+    if (error instanceof PkgCacheError && error.code === 'ENTRY_INVALID') return false;
+    throw error;
+  } finally {
+    claim.release();
+  }
+}
+
+/** Puts a tree into a project, and tells of it. */
+export class Placement {
+  /** How many of its packages came from the store for this. */
+  pulled = 0;
+  readonly #serving: Serving;
+
+  constructor(serving: Serving) {
+    this.#serving = serving;
+  }
+
+  /** Of the process and of npm's settings together. */
+  get umask(): number {
+    const { context, request } = this.#serving;
+    return context.owner.umask | request.umask;
+  }
+
+  /** Whether copies of a tree are made in advance. */
+  mayPrepare({ entry }: TreeEntry): boolean {
+    const { readyCopies, linkMode } = this.#serving.context;
+    return readyCopies && linkMode === 'private' && entry.meta.packages.length >= MANY_PACKAGES;
+  }
+
+  /** By a copy that was made in advance; false if there is none. */
+  async putPrepared(tree: TreeEntry): Promise<boolean> {
+    const { cache, owner } = this.#serving.context;
+    return await this.put(tree, (stage) => takePrepared(cache, owner, tree.id, stage, (known) => known.manifest === tree.hash && this.#isStillBuilt(known)));
+  }
+
+  /** Puts a tree in place of the old one; `fill` makes the new directory `stage`, and says what is known of it, if it could. */
+  async put(tree: TreeEntry, fill: (stage: string) => Known | undefined | Promise<Known | undefined>): Promise<boolean> {
+    const { context, project } = this.#serving;
+    const made = new Tree({ cache: context.cache, umask: this.umask, project, meta: tree.entry.meta });
+    let known: Known | undefined;
+    try {
+      known = await fill(made.stage);
+      if (!known) {
+        made.rollback();
+        return false;
+      }
+      context.checkpoint();
+      made.commit();
+    } catch (error) {
+      made.rollback();
+      throw error;
+    }
+    context.cache.touch(tree);
+    this.#tell(known);
+    this.#note(tree, known);
+    made.close();
+    if (this.mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.umask, known } satisfies PrepareDetails);
+    return true;
+  }
+
+  /** Whether packages that were built are what would be built now: variables may have changed. */
+  #isStillBuilt({ built }: Known): boolean {
+    const { request, context } = this.#serving;
+    const keys = builtKeys(new Map(built.map(([location, ingredients]) => [location, ingredients])), { request, env: context.env });
+    return built.every(([location, , id]) => {
+      const key = keys.get(location);
+      return key !== undefined && entryId(key) === id;
+    });
+  }
+
+  #tell({ summary, entries }: Known): void {
+    const { context, request, started } = this.#serving;
+    announce(request, summary, { elapsed: Date.now() - started, fromStore: this.pulled, fromCache: entries - this.pulled }, context);
+  }
+
+  #note({ id, entry }: TreeEntry, { bytes }: Known): void {
+    const { length } = entry.meta.packages;
+    this.#serving.context.note({ local: length - this.pulled, store: this.pulled, missed: 0, bytes, ids: [id] });
+  }
+}
