@@ -69,7 +69,8 @@ export function prepareTree(cache: LocalCache, { key, umask, known }: PrepareDet
       const entry = builtEntries.get(location) ?? found.get(integrity);
       if (entry) verifyTree(join(directory, location), cache.files(entry));
     }
-    seal(directory, known);
+    // Counted here: who asked for the copy may be of an older version, which knew less.
+    seal(directory, { ...known, entries: found.size + builtEntries.size, bytes });
   });
 }
 
