@@ -51,25 +51,23 @@ class BytesReader implements Reader {
   }
 }
 
-/** A window of CHUNK bytes that moves over the file. */
-class FileReader implements Reader {
+/** A window of CHUNK bytes that moves over what is read. */
+export abstract class WindowReader implements Reader {
   readonly window = Buffer.allocUnsafeSlow(CHUNK);
-  readonly #fd: number;
-  readonly #size: number;
   /** What of the window is still to be taken. */
   #start = 0;
   #end = 0;
-  /** Where in the file the window ends. */
-  #position: number;
 
-  constructor(path: string, at: number) {
-    this.#fd = openSync(path, 'r');
-    this.#size = fstatSync(this.#fd).size;
-    this.#position = at;
-  }
+  abstract readonly atEnd: boolean;
 
-  get atEnd(): boolean {
-    return this.#start === this.#end && this.#position === this.#size;
+  abstract close(): void;
+
+  /** Puts what comes next into the window, from `at` on; returns how many bytes, 0 at the end. */
+  protected abstract read(at: number): number;
+
+  /** Whether all that was read has been taken. */
+  protected get isEmpty(): boolean {
+    return this.#start === this.#end;
   }
 
   take(length: number): number {
@@ -79,21 +77,44 @@ class FileReader implements Reader {
     return start;
   }
 
-  close(): void {
-    closeSync(this.#fd);
-  }
-
   /** Moves what is left to the front and reads until at least `length` bytes are there. */
   #fill(length: number): void {
     this.window.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;
     this.#start = 0;
     while (this.#end < length) {
-      const read = readSync(this.#fd, this.window, this.#end, CHUNK - this.#end, this.#position);
+      const read = this.read(this.#end);
       if (read === 0) throw truncated();
       this.#end += read;
-      this.#position += read;
     }
+  }
+}
+
+class FileReader extends WindowReader {
+  readonly #fd: number;
+  readonly #size: number;
+  /** Where in the file the window ends. */
+  #position: number;
+
+  constructor(path: string, at: number) {
+    super();
+    this.#fd = openSync(path, 'r');
+    this.#size = fstatSync(this.#fd).size;
+    this.#position = at;
+  }
+
+  get atEnd(): boolean {
+    return this.isEmpty && this.#position === this.#size;
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  protected read(at: number): number {
+    const read = readSync(this.#fd, this.window, at, CHUNK - at, this.#position);
+    this.#position += read;
+    return read;
   }
 }
 
