@@ -30,10 +30,13 @@ export async function install(given: InstallContext): Promise<Decision> {
   if (guess && (await isServedAgain(context, recognised, { ...guess, started }))) return { kind: 'exit', outcome: { code: 0 } };
   const { serve, helperFor } = await import('./serve.ts');
   // It starts while the lockfile is read.
-  const helper = guess && recognised.passedOn === undefined ? helperFor(context.cache, guess.key) : undefined;
+  const helper = guess && recognised.passedOn === undefined && !isPrepared(context.cache, context.owner, guess.key) ? helperFor(context.cache, guess.key) : undefined;
   const { request, project, key, notServed } = considerProject(context, recognised, guess);
-  if (notServed === undefined && project && key && (await serve({ context, request, project, key, started }, helper))) return { kind: 'exit', outcome: { code: 0 } };
-  helper?.close();
+  try {
+    if (notServed === undefined && project && key && (await serve({ context, request, project, key, started }, helper))) return { kind: 'exit', outcome: { code: 0 } };
+  } finally {
+    helper?.close();
+  }
   if (context.role === 'aside') return { kind: 'continue' };
   const why: MissReason = notServed === undefined ? 'not cached' : 'options';
   const { runNpm } = await import('./run-npm.ts');
