@@ -28,56 +28,66 @@ export const LIST_NAME = 'files.json';
 /** The largest number that the 11 octal digits of a ustar field hold. */
 export const MAX_OCTAL = 0o77777777777;
 
-/** What a header says about its member. */
-export interface Member {
-  readonly name: string;
+/** What the paths of the other members begin with. */
+const TREE = 'tree/';
+
+/** A file of the tree, as far as its header says something of it. */
+export interface HeadedFile {
+  readonly path: string;
   readonly size: number;
   readonly executable: boolean;
-  readonly mtime: number | undefined;
+  readonly mtime?: number;
 }
 
-/**
- * The blocks in front of a member's bytes: its ustar header, after a PAX header where one is needed.
- * Like the next two functions, it may hand out the same buffer again at the next call.
- */
-export function memberHeader(member: Member): Buffer {
-  const { name, size } = member;
-  if (isShort(name, size)) return shortHeader(member);
+/** The header of `files.json`, whose length is `size` bytes. */
+export function listHeader(size: number): Buffer {
+  return memberHeader(LIST_NAME, { size, executable: false });
+}
+
+/** The blocks in front of the bytes of a file of the tree: its ustar header, after a PAX header where one is needed. At the next call, it may be the same buffer again. */
+export function fileHeader(file: HeadedFile): Buffer {
+  return fileFront(file).subarray(BLOCK);
+}
+
+/** As `fileHeader`, after a block of zeros: the end of it is what lies between the bytes of one file and the header of the next. */
+export function fileFront(file: HeadedFile): Buffer {
+  return shortFront(file) ?? Buffer.concat([END.subarray(0, BLOCK), memberHeader(TREE + file.path, file)]);
+}
+
+/** How long the header of a file of the tree is, in bytes. `isPlain`: the path is known to be printable ASCII. */
+export function headerLength(path: string, size: number, isPlain: boolean): number {
+  if (isPlain && path.length <= LONGEST_SHORT && size <= MAX_OCTAL) return BLOCK;
+  return fileHeader({ path, size, executable: false }).length;
+}
+
+/** By node-tar. */
+function memberHeader(name: string, file: Omit<HeadedFile, 'path'>): Buffer {
   const block = Buffer.alloc(BLOCK);
-  if (!encodeUstar(member, block)) return block;
-  return Buffer.concat([new Pax(size > MAX_OCTAL ? { path: name, size } : { path: name }).encode(), block]);
+  if (!encodeUstar(name, file, block)) return block;
+  return Buffer.concat([new Pax(file.size > MAX_OCTAL ? { path: name, size: file.size } : { path: name }).encode(), block]);
 }
 
 /** node-tar's ustar header; true when it does not say everything and a PAX header has to. */
-function encodeUstar({ name, size, executable, mtime = 0 }: Member, block: Buffer): boolean {
-  const fields = { path: name, mode: modeOf(executable), uid: 0, gid: 0, size, mtime: new Date(mtime * 1000) };
+function encodeUstar(path: string, { size, executable, mtime = 0 }: Omit<HeadedFile, 'path'>, block: Buffer): boolean {
+  const fields = { path, mode: modeOf(executable), uid: 0, gid: 0, size, mtime: new Date(mtime * 1000) };
   return new Header({ ...fields, type: 'File' }).encode(block);
 }
 
-/** The longest name that `shortHeader` writes. */
-const LONGEST_SHORT = 99;
+/** The longest path that `shortFront` writes. */
+const LONGEST_SHORT = 99 - TREE.length;
 
-/** Whether `shortHeader` can write it. Not by a regular expression: for text this short, calling one takes longer than looking. */
-function isShort(name: string, size: number): boolean {
-  if (name.length === 0 || name.length > LONGEST_SHORT || size > MAX_OCTAL) return false;
-  for (let i = 0; i < name.length; i++) {
-    const code = name.charCodeAt(i);
-    if (code < 0x20 || code > 0x7e) return false;
-  }
-  return true;
-}
+/** Where in a front the fields are in which plain files differ: those of the ustar header, after a block. */
+const PATH_AT = BLOCK + TREE.length;
+const SIZE_AT = BLOCK + 124;
+const MTIME_AT = BLOCK + 136;
+const CHECKSUM_AT = BLOCK + 148;
 
-/** Offsets of the fields in a ustar header that differ between plain members. */
-const SIZE_AT = 124;
-const MTIME_AT = 136;
-const CHECKSUM_AT = 148;
-
-/** A header that is written again and again: of `block`, only name, size, mtime and checksum change. */
+/** A front that is written again and again. */
 interface Template {
-  readonly block: Buffer;
-  /** The sum of all its other bytes, with the checksum counted as 8 spaces, and with the end of the numbers' fields. */
+  readonly front: Buffer;
+  /** The sum of all bytes of its header but path, size and mtime, with the checksum counted as 8 spaces. */
   readonly rest: number;
-  /** How long the last name was. */
+  /** How much of the path may have been written to. */
   length: number;
 }
 
@@ -85,36 +95,39 @@ let executableTemplate: Template | undefined;
 let plainTemplate: Template | undefined;
 
 function template(executable: boolean): Template {
-  const block = Buffer.alloc(BLOCK);
-  encodeUstar({ name: '', size: 0, executable, mtime: 0 }, block);
-  block.fill(' ', CHECKSUM_AT, CHECKSUM_AT + 8);
-  block.fill(0, SIZE_AT, SIZE_AT + 11).fill(0, MTIME_AT, MTIME_AT + 11);
-  const rest = block.reduce((total, byte) => total + byte, 0);
-  block[CHECKSUM_AT + 7] = 0;
-  return { block, rest, length: 0 };
+  const front = Buffer.alloc(2 * BLOCK);
+  encodeUstar(TREE, { size: 0, executable }, front.subarray(BLOCK));
+  front.fill(' ', CHECKSUM_AT, CHECKSUM_AT + 8);
+  front.fill(0, SIZE_AT, SIZE_AT + 11).fill(0, MTIME_AT, MTIME_AT + 11);
+  const rest = front.reduce((total, byte) => total + byte, 0);
+  front[CHECKSUM_AT + 7] = 0;
+  return { front, rest, length: 0 };
 }
 
 /**
- * The same bytes as `encodeUstar`, from a copy of one header that it made, byte by byte: that takes a fiftieth of the time. All of unpacking
- * makes one header for every file.
+ * The front of a file whose path is short printable ASCII; undefined for another. The same bytes as `encodeUstar` makes, in a copy of one header
+ * that it made, byte by byte: that takes a hundredth of the time. All of unpacking makes one for every file.
  */
-function shortHeader({ name, size, executable, mtime = 0 }: Member): Buffer {
+function shortFront({ path, size, executable, mtime = 0 }: HeadedFile): Buffer | undefined {
+  const { length } = path;
+  if (length === 0 || length > LONGEST_SHORT || size > MAX_OCTAL) return undefined;
   const made = executable ? (executableTemplate ??= template(true)) : (plainTemplate ??= template(false));
-  const { block } = made;
+  const { front } = made;
+  for (let i = length; i < made.length; i++) front[PATH_AT + i] = 0;
+  made.length = length;
   let sum = made.rest;
-  for (let i = 0; i < name.length; i++) {
-    const byte = name.charCodeAt(i);
-    block[i] = byte;
+  for (let i = 0; i < length; i++) {
+    const byte = path.charCodeAt(i);
+    if (byte < 0x20 || byte > 0x7e) return undefined;
+    front[PATH_AT + i] = byte;
     sum += byte;
   }
-  for (let i = name.length; i < made.length; i++) block[i] = 0;
-  made.length = name.length;
-  sum += writeOctal(block, SIZE_AT, size) + writeOctal(block, MTIME_AT, mtime);
+  sum += writeOctal(front, SIZE_AT, size) + writeOctal(front, MTIME_AT, mtime);
   for (let i = CHECKSUM_AT + 5; i >= CHECKSUM_AT; i--) {
-    block[i] = ZERO + (sum & 7);
+    front[i] = ZERO + (sum & 7);
     sum >>= 3;
   }
-  return block;
+  return front;
 }
 
 const ZERO = 0x30;
@@ -135,25 +148,9 @@ function writeOctal(block: Buffer, at: number, value: number): number {
   return sum;
 }
 
-/** The header of `files.json`, whose length is `size` bytes. */
-export function listHeader(size: number): Buffer {
-  return memberHeader({ name: LIST_NAME, size, executable: false, mtime: undefined });
-}
-
-/** The header of a file of the tree. */
-export function fileHeader(file: { path: string; size: number; executable: boolean; mtime?: number }): Buffer {
-  return memberHeader({ name: `tree/${file.path}`, size: file.size, executable: file.executable, mtime: file.mtime });
-}
-
-/** How long the header of a file of the tree is, in bytes. `isPlain`: the path is known to be printable ASCII. */
-export function headerLength(path: string, size: number, isPlain: boolean): number {
-  if (isPlain && path.length <= LONGEST_SHORT - 'tree/'.length && size <= MAX_OCTAL) return BLOCK;
-  return memberHeader({ name: `tree/${path}`, size, executable: false, mtime: undefined }).length;
-}
-
 /** The size in a header, or undefined where it is not written as it is here. */
 export function sizeIn(header: Buffer): number | undefined {
-  const digits = header.toString('latin1', SIZE_AT, SIZE_AT + 11).trimEnd();
+  const digits = header.toString('latin1', SIZE_AT - BLOCK, SIZE_AT - BLOCK + 11).trimEnd();
   return /^[0-7]{10,11}$/.test(digits) ? Number.parseInt(digits, 8) : undefined;
 }
 

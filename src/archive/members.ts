@@ -4,7 +4,7 @@ import type { EntryFile } from '../cache/entry.ts';
 import type { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { invalid } from './failure.ts';
-import { BLOCK, END, LIST_NAME, fileHeader, listHeader, padding, sizeIn } from './format.ts';
+import { BLOCK, END, LIST_NAME, fileFront, listHeader, padding, sizeIn } from './format.ts';
 import { MAX_LIST } from './list.ts';
 import { CHUNK, type Reader } from './source.ts';
 import { writeAll, type TreeWriter } from './tree.ts';
@@ -16,41 +16,57 @@ export function takeList(reader: Reader, filesHash: string): Buffer {
   const size = sizeIn(header);
   if (size === undefined || size > MAX_LIST || !listHeader(size).equals(header)) throw invalid(`the first member is not a usable ${LIST_NAME}`);
   const list = Buffer.concat(Array.from(body(reader, size), (chunk) => Buffer.from(chunk)));
-  expectPadding(reader, reader.take(padding(size)), size);
+  expectZeros(reader, padding(size));
   if (sha256(list) !== filesHash || !isUtf8(list)) throw invalid(`${LIST_NAME} has another hash than its entry says, or is no text`);
   return list;
 }
 
-/**
- * Writes the next file of an archive to the tree. Header, body and padding must be what the list says; the hash of the body only if not
- * `trusted`. Throws ARCHIVE_INVALID, or the system's error.
- */
-export function unpackFile(reader: Reader, tree: TreeWriter, file: EntryFile, trusted: boolean): void {
-  const header = fileHeader(file);
-  const whole = header.length + file.size + padding(file.size);
-  if (whole <= CHUNK) return unpackSmall(reader, tree, file, header, { start: reader.take(whole), trusted });
-  expectHeader(header, reader, reader.take(header.length), file);
-  tree.write(file, (fd) => (trusted ? copyBody(reader, fd, file.size) : copyVerified(reader, fd, file)));
-  expectPadding(reader, reader.take(padding(file.size)), file.size);
+/** The files of an archive, or of a part of it, one after the other. */
+export class Members {
+  readonly #reader: Reader;
+  readonly #trusted: boolean;
+  /** How many zero bytes lie between the bytes that were read last and the next block. */
+  #padding = 0;
+
+  /** `trusted`: the hashes of files are not compared. */
+  constructor(reader: Reader, { trusted }: { trusted: boolean }) {
+    this.#reader = reader;
+    this.#trusted = trusted;
+  }
+
+  /**
+   * Writes the next file to the tree. What is in front of it, and its bytes, must be what the list says; the hash of the bytes only if not
+   * `trusted`. Throws ARCHIVE_INVALID, or the system's error.
+   */
+  unpack(tree: TreeWriter, file: EntryFile): void {
+    const reader = this.#reader;
+    const front = fileFront(file);
+    const length = this.#padding + front.length - BLOCK;
+    const whole = length + file.size;
+    const start = reader.take(whole <= CHUNK ? whole : length);
+    if (reader.window.compare(front, front.length - length, front.length, start, start + length) !== 0) throw invalid(`what is in front of ${file.path} is not what the list says`);
+    this.#padding = padding(file.size);
+    if (whole <= CHUNK) this.#writeSmall(tree, file, start + length);
+    else tree.write(file, (fd) => (this.#trusted ? copyBody(reader, fd, file.size) : copyVerified(reader, fd, file)));
+  }
+
+  /** Nearly all files: the bytes are in the reader's window at once. */
+  #writeSmall(tree: TreeWriter, file: EntryFile, start: number): void {
+    const { window } = this.#reader;
+    if (!this.#trusted && sha256(window.subarray(start, start + file.size)) !== file.sha256) throw otherBytes(file);
+    tree.write(file, (fd) => writeAll(fd, window, start, file.size));
+  }
+
+  /** Throws ARCHIVE_INVALID when the padding of the last file is not zero, or, if that `isLast` in its archive, when this does not end after it, with two zero blocks. */
+  end(isLast: boolean): void {
+    expectZeros(this.#reader, this.#padding + (isLast ? END.length : 0));
+    if (isLast && !this.#reader.atEnd) throw invalid('the archive does not end after the last file of its list');
+  }
 }
 
-/** Nearly all files: header, body and padding are in the reader's window at once, from `start` on. */
-function unpackSmall(reader: Reader, tree: TreeWriter, file: EntryFile, header: Buffer, { start, trusted }: { start: number; trusted: boolean }): void {
-  const body = start + header.length;
-  expectHeader(header, reader, start, file);
-  expectPadding(reader, body + file.size, file.size);
-  if (!trusted && sha256(reader.window.subarray(body, body + file.size)) !== file.sha256) throw otherBytes(file);
-  tree.write(file, (fd) => writeAll(fd, reader.window, body, file.size));
-}
-
-function expectHeader(header: Buffer, { window }: Reader, start: number, file: EntryFile): void {
-  if (window.compare(header, 0, header.length, start, start + header.length) !== 0) throw invalid(`a member is not ${file.path} as the list has it`);
-}
-
-/** Throws when the bytes from `start` on, that follow a body of `size` bytes, are not zero up to the next block. */
-function expectPadding({ window }: Reader, start: number, size: number): void {
-  const length = padding(size);
-  if (window.compare(END, 0, length, start, start + length) !== 0) throw invalid('the padding of a member is not zero');
+function expectZeros(reader: Reader, length: number): void {
+  const start = reader.take(length);
+  if (!reader.window.subarray(start, start + length).every((byte) => byte === 0)) throw invalid('the end of a member, or of the archive, is not zero');
 }
 
 function copyBody(reader: Reader, fd: number, size: number): void {
@@ -81,10 +97,4 @@ function* body(reader: Reader, size: number): Generator<Buffer> {
     const start = reader.take(length);
     yield reader.window.subarray(start, start + length);
   }
-}
-
-/** Throws when the archive does not end here, with two zero blocks. */
-export function expectEnd(reader: Reader): void {
-  const start = reader.take(END.length);
-  if (reader.window.compare(END, 0, END.length, start, start + END.length) !== 0 || !reader.atEnd) throw invalid('the archive does not end after the last file of its list');
 }

@@ -2,8 +2,8 @@ import { rmSync } from 'node:fs';
 import { fileOf, type Entry, type FileRow } from '../cache/entry.ts';
 import { asUnpackError, invalid } from './failure.ts';
 import { BLOCK, LIST_NAME, headerLength, padding } from './format.ts';
-import { assertNormal, readRows, rowsOf, rowsText } from './list.ts';
-import { expectEnd, takeList, unpackFile } from './members.ts';
+import { FileList, rowsOf } from './list.ts';
+import { Members, takeList } from './members.ts';
 import { openSource, type ArchiveSource } from './source.ts';
 import { TreeWriter, writeAll } from './tree.ts';
 
@@ -27,7 +27,7 @@ export interface Part {
   readonly source: ArchiveSource;
   readonly destDir: string;
   readonly trusted: boolean;
-  /** Their rows (`rowsText` in list.ts): a text is sent to a thread in a fraction of the time that arrays take. */
+  /** Their rows (`FileList.textOf`): a text is sent to a thread in a fraction of the time that arrays take. */
   readonly rows: string;
   /** Where in the archive the header of the first of them is. */
   readonly at: number;
@@ -69,17 +69,17 @@ export interface Begun {
 export function beginUnpacking(source: ArchiveSource, destDir: string, expected: Expected, { trusted = false, ways = 1 } = {}): Begun {
   try {
     const bytes = readList(source, expected.filesHash);
-    const list = bytes.toString();
-    const rows = readRows(list, 'ARCHIVE_INVALID');
+    const text = bytes.toString();
+    const list = new FileList(text, 'ARCHIVE_INVALID');
+    const { rows } = list;
     const size = rows.reduce((total, row) => total + row[1], 0);
     if (rows.length !== expected.count || size !== expected.size) throw invalid('the file list has another count or size than its entry');
-    const chmod = createTree(destDir, bytes);
-    const isAscii = bytes.length === list.length;
+    const isAscii = bytes.length === text.length;
     const stretches = split(rows, { at: BLOCK + bytes.length + padding(bytes.length), share: workOf(expected) / ways, isAscii });
-    const texts = stretches.map((stretch) => rowsText(stretch.rows));
-    const shared = { source, destDir, trusted, chmod, isShared: stretches.length > 1 };
+    const texts = stretches.map(({ start, end }) => list.textOf(start, end));
+    const shared = { source, destDir, trusted, chmod: createTree(destDir, bytes), isShared: stretches.length > 1 };
     const parts = stretches.map(({ at }, i) => ({ ...shared, at, rows: texts[i] ?? '', isLast: i === stretches.length - 1 }));
-    return { list, parts, check: () => assertNormal(rows, texts, list, 'ARCHIVE_INVALID') };
+    return { list: text, parts, check: () => list.check() };
   } catch (error) {
     throw asUnpackError(error, destDir);
   }
@@ -95,8 +95,9 @@ export function unpackPart({ source, destDir, trusted, rows, at, isLast, isShare
     const reader = openSource(source, at);
     try {
       const tree = TreeWriter.of(`${destDir}/tree`, { chmod, isShared });
-      for (const row of rowsOf(rows)) unpackFile(reader, tree, fileOf(row), trusted);
-      if (isLast) expectEnd(reader);
+      const members = new Members(reader, { trusted });
+      for (const row of rowsOf(rows)) members.unpack(tree, fileOf(row));
+      members.end(isLast);
     } finally {
       reader.close();
     }
@@ -126,18 +127,25 @@ function createTree(destDir: string, list: Buffer): boolean {
   }
 }
 
+/** Rows from `start` to before `end`; the header of the first is at `at`. */
+interface Stretch {
+  readonly start: number;
+  readonly end: number;
+  readonly at: number;
+}
+
 /** Stretches of about `share` each, none of them empty but the first of no files. `at`: where the first file's header is. `isAscii`: all paths are. */
-function split(rows: readonly FileRow[], { at, share, isAscii }: { at: number; share: number; isAscii: boolean }): { rows: readonly FileRow[]; at: number }[] {
-  const starts = [{ index: 0, at }];
+function split(rows: readonly FileRow[], { at, share, isAscii }: { at: number; share: number; isAscii: boolean }): Stretch[] {
+  const starts = [{ start: 0, at }];
   let done = 0;
   let position = at;
   rows.forEach((row, index) => {
     const size = row[1];
     const work = workOf({ size, count: 1 });
     // The border that is nearer to where it should be.
-    if (done + work / 2 > share * starts.length && index > (starts.at(-1)?.index ?? 0)) starts.push({ index, at: position });
+    if (done + work / 2 > share * starts.length && index > (starts.at(-1)?.start ?? 0)) starts.push({ start: index, at: position });
     done += work;
     position += headerLength(row[0], size, isAscii) + size + padding(size);
   });
-  return starts.map((start, i) => ({ rows: rows.slice(start.index, starts[i + 1]?.index), at: start.at }));
+  return starts.map((each, i) => ({ ...each, end: starts[i + 1]?.start ?? rows.length }));
 }

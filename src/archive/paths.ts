@@ -42,19 +42,6 @@ export function assertSafePath(path: string, code: ErrorCode = 'ARCHIVE_INVALID'
   if (reason !== undefined) throw new PkgCacheError(code, `unsafe path ${JSON.stringify(path.slice(0, 200))}: it ${reason}`);
 }
 
-/** `assertSafePath` for each of them. */
-export function assertSafePaths(paths: readonly string[], code: ErrorCode = 'ARCHIVE_INVALID'): void {
-  if (!arePlain(paths)) for (const path of paths) assertSafePath(path, code);
-}
-
-/** Whether all of them are safe, as nearly always; found out in one go. What is no longer than this cannot be too deep, either. */
-function arePlain(paths: readonly string[]): boolean {
-  return !SUSPECT.test(paths.join('\n')) && paths.every((path) => path.length <= 200 && !path.includes('\n'));
-}
-
-/** In lines: what is not ASCII, or a control character; a segment that is empty or begins with a dot. */
-const SUSPECT = /[^\x20-\x7e\n]|(?:^|\/)(?:[./]|$)/m;
-
 /**
  * Throws a PkgCacheError with `code` when the files of one tree would be in each other's way on some file system: a path
  * given twice, a file where another needs a directory, or names that differ only by case or Unicode normalisation.

@@ -49,6 +49,16 @@ describe.each(ROUND_TRIPS)('a round trip from $kind, $how', ({ kind, unpack }) =
   });
 });
 
+test.each(Object.entries(WAYS))('paths that look like parts of a list, %s', (_, unpack) => {
+  const paths = [',1,', ',0,null],[', '],[', `],["a",0,"${hex('')}",0,null`, 'a', 'a],', '[', '[["b', '\\"', '\\'].sort();
+  for (const some of [paths, paths.filter((path) => !/["\\]/.test(path))]) {
+    const entry = packed(some.map((path) => ({ path, text: path })));
+    const out = join(entry.dir, 'out');
+    expect(unpack({ bytes: entry.bytes }, out, entry.expected)).toBe(entry.filesJson);
+    for (const path of some) expect(readFileSync(join(out, 'tree', path), 'utf8')).toBe(path);
+  }
+});
+
 const UMASKS = [0o077, 0o002, 0o000, 0o177].flatMap((umask) => Object.entries(WAYS).map(([how, unpack]) => ({ umask, how, unpack })));
 
 test.each(UMASKS)('modes do not depend on the umask $umask ($how)', ({ umask, unpack }) => {
