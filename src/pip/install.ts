@@ -242,7 +242,7 @@ class Attempt {
     this.#context.announce(setOf(closure, this.#understood));
     const report = collectAfterwards(this.#context, this.#understood);
     const outcome = await this.#runPip(report, installation);
-    if ('code' in outcome && outcome.code === 0) announceWhole(this.#output, placements, closure, readReport(report)?.every ?? []);
+    if ('code' in outcome && outcome.code === 0) announceWhole(this.#output, placements, closure, readReport(report)?.every ?? search.broughtSince(placements.map(({ wanted }) => wanted.name)));
     this.#prepareAgain(placements);
     return { kind: 'exit', outcome };
   }

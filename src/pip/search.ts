@@ -5,7 +5,7 @@ import { isYanked, YANKED } from '../cache/yanked.ts';
 import type { InstallContext, Remote } from '../context.ts';
 import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
 import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
-import { findInstalled, findLeftover, isReplaceable, type InstalledView } from './installed.ts';
+import { findInstalled, findLeftover, isReplaceable, readInstalledMetadata, type InstalledDistribution, type InstalledView } from './installed.ts';
 import { sourcesOf, type Understood } from './understand.ts';
 
 export type SearchContext = Pick<InstallContext, 'cache' | 'policy' | 'checkpoint' | 'interruptible'>;
@@ -86,6 +86,15 @@ export class Search {
   /** How many of these entries were pulled. */
   countPulled(ids: readonly string[]): number {
     return ids.filter((id) => this.#pulled.has(id)).length;
+  }
+
+  /**
+   * What is installed now and was not when the search began, but for what was `placed` (names): what the real pip has brought, where it left no
+   * report of that.
+   */
+  broughtSince(placed: readonly string[]): { readonly name: string; readonly version: string }[] {
+    const isNew = ({ name, version }: InstalledDistribution): boolean => !placed.includes(name) && this.#environment.get(name)?.version !== version;
+    return [...findInstalled(this.#understood.python.sitePaths).values()].filter(isNew).map((found) => readInstalledMetadata(found) ?? found);
   }
 
   /** Where an entry came from, or would come from. */

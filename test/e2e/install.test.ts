@@ -18,6 +18,8 @@ beforeAll(async () => {
   for (const version of ['1.0', '1.5', '2.0']) world.wheel({ name: 'beta', version, files: { 'beta/__init__.py': `v = '${version}'\n`, [`beta/only_${version[0]}.py`]: '' } });
   world.wheel({ name: 'extra_part', version: '0.1' });
   world.wheel({ name: 'gamma', version: '3' });
+  world.wheel({ name: 'zeta_kit', version: '1', requiresDist: ['Eta.Kit'] });
+  world.wheel({ name: 'Eta.Kit', version: '2' });
   makeSdist(world.archives, { name: 'from-source', version: '1' });
   worker = world.worker();
 });
@@ -86,6 +88,18 @@ describe('a set of which a part is cached', () => {
     expect(actual).toEqual(expected);
     await worker.settle();
     expect(await worker.cached()).toContain('gamma==3');
+  });
+
+  it('is named as a whole in the last line, also by a pip that leaves no report', async () => {
+    const venv = await world.venv();
+    const args = ['--isolated', 'install', '--index-url', world.index.url, ...SET, 'zeta-kit==1'];
+    const { pip, shim } = await sideBySide(
+      venv,
+      () => world.realPip(venv, args),
+      () => worker.pip(venv, args),
+    );
+    expect(shim.stdout).toContain('Collecting beta==1.5 (cached)');
+    expect(shim.stdout.trimEnd().split('\n').at(-1)).toBe(pip.stdout.trimEnd().split('\n').at(-1));
   });
 
   it('leaves nothing if pip fails, and brings back the version that was there', async () => {
