@@ -46,7 +46,7 @@ const common = {
 };
 
 /** The scripts, and where they begin. */
-const scripts = { app: 'src/main.ts', npm: 'src/npm/install.ts', serve: 'src/npm/serve.ts', 'run-npm': 'src/npm/run-npm.ts', package: 'src/npm/package.ts', place: 'src/npm/place-thread.ts', inside: 'src/npm/inside/npm.ts', cli: 'src/cli/main.ts', thread: 'src/cli/unpack-thread.ts', remote: 'src/fleet/remote.ts', s3: 'src/store/s3.ts' };
+const scripts = { app: 'src/main.ts', npm: 'src/npm/install.ts', serve: 'src/npm/serve.ts', 'run-npm': 'src/npm/run-npm.ts', package: 'src/npm/package.ts', place: 'src/npm/place-thread.ts', inside: 'src/npm/inside/main.ts', cli: 'src/cli/main.ts', thread: 'src/cli/unpack-thread.ts', remote: 'src/fleet/remote.ts', s3: 'src/store/s3.ts' };
 
 /** What is imported with `import()` is a script of its own. */
 const scriptsApart = {

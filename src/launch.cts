@@ -25,5 +25,7 @@ function bytecodeOf(filename: string): Buffer | undefined {
   }
 }
 
-// A thread that places packages has no use for the rest of the app, which would take it as long to load as to place a hundred packages.
-load(process.argv[2] === 'place-thread' ? './place.js' : './app.js');
+/** What has no use for the rest of the app, which would take it as long to load as to place a hundred packages: a thread that places them, and the real npm. */
+const ALONE: Readonly<Record<string, string>> = { 'place-thread': './place.js', 'npm-inside': './inside.js' };
+
+load(ALONE[process.argv[2] ?? ''] ?? './app.js');

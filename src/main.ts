@@ -21,7 +21,7 @@ import { noteInstall } from './stats/record.ts';
  *     pip-shielded REAL ARG…   the same, for a caller that has signals ignored: never `continue`
  *     pip-continue REAL ARG…   has taken the shim's place: does it all
  *     npm REAL ARG…            the same for npm, which is never shielded
- *     npm-inside PLAN ARG…     becomes the real npm (npm/inside/npm.ts)
+ *     npm-inside PLAN ARG…     becomes the real npm (launch.cts, npm/inside/npm.ts)
  *     pkg-cache ARG…           the admin command
  *     background               empties the spool
  *     unpack-thread            unpacks for the thread that started this one (fleet/unpack-threads.ts)
@@ -29,7 +29,6 @@ import { noteInstall } from './stats/record.ts';
 async function main([mode = '', ...args]: readonly string[]): Promise<void> {
   const [, ecosystem, manner] = /^(pip|npm)(|-shielded|-continue)$/.exec(mode) ?? [];
   if (ecosystem !== undefined) return await (manner === '-continue' ? takeOver : decide)(args, { ecosystem: ecosystem as Ecosystem, role: ROLES[manner as keyof typeof ROLES], aftermath: new Aftermath() });
-  if (mode === 'npm-inside') return (await import('./npm/inside/npm.ts')).becomeNpm(args);
   if (mode === 'unpack-thread') return (await import('./cli/unpack-thread.ts')).runUnpackThread();
   const { runCli } = await import('./cli/main.ts');
   process.exitCode = mode === 'background' ? await runCli(['background']) : await runCli(args);

@@ -14,8 +14,8 @@ export function runTool(tool: string, argv: readonly string[], env: Env): Promis
   return new Promise((resolve, reject) => {
     const child = process.getBuiltinModule('node:child_process').spawn(tool, argv, { stdio: 'inherit', env: { ...env } });
     const handlers = FORWARDED.map((signal) => {
-      const fromTerminal = process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT');
       const handler = (): void => {
+        const fromTerminal = (signal === 'SIGINT' || signal === 'SIGQUIT') && process.stdin.isTTY; // to ask takes a while
         if (!fromTerminal) child.kill(signal);
       };
       process.on(signal, handler);

@@ -1,9 +1,8 @@
-import { lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { lstatSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { entryDirs, entryStatus, isAbandoned, type EntryStatus } from './listing.ts';
 import { archiveIn, type LocalCache } from './local.ts';
-import { readyShelves, shelfUsage } from './shelves.ts';
+import { discard, readyShelves, shelfUsage } from './shelves.ts';
 import { listDir } from './sweep.ts';
 import { abandonedThrowaways } from './throwaway.ts';
 
@@ -150,7 +149,7 @@ class Cleaner {
 
   /** What an entry takes, with its ready copies. */
   #bytesOf(entry: EntryStatus): number {
-    const copies = (this.#shelves.get(basename(entry.path)) ?? []).reduce((sum, shelf) => sum + shelfUsage(shelf, entry.size).bytes, 0);
+    const copies = (this.#shelves.get(basename(entry.path)) ?? []).reduce((sum, shelf) => sum + shelfUsage(shelf, () => entry.size).bytes, 0);
     return entry.size + copies + archiveSize(entry);
   }
 
@@ -159,25 +158,7 @@ class Cleaner {
   }
 }
 
-/** Takes away the ready copies of entries: of a package, or of a whole tree. Installs that have taken one already keep it. */
-export function discardReady(cache: LocalCache, ids: readonly string[]): void {
-  const shelves = readyShelves(cache);
-  for (const id of ids) for (const shelf of shelves.get(id) ?? []) discard(cache, shelf);
-}
-
 /** Of a tarball that an entry of npm keeps beside its files. */
 function archiveSize({ path, key }: EntryStatus): number {
   return key?.ecosystem === 'npm' ? (lstatSync(archiveIn(path), { throwIfNoEntry: false })?.size ?? 0) : 0;
-}
-
-/** An install takes a ready copy by one rename; so does this. */
-function discard(cache: LocalCache, path: string): void {
-  const aside = cache.path('trash', randomBytes(8).toString('hex'));
-  try {
-    mkdirSync(cache.path('trash'), { recursive: true });
-    renameSync(path, aside);
-    rmSync(aside, { recursive: true, force: true });
-  } catch {
-    // Gone already, or another user's.
-  }
 }

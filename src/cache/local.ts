@@ -8,6 +8,7 @@ import { whyFull, type Floor } from './floor.ts';
 import { takeLease, type Lease } from './lease.ts';
 import { isAbandoned, listEntries, type EntryStatus, type Owner } from './listing.ts';
 import { mark, purge } from './removal.ts';
+import { sweepShelves } from './shelves.ts';
 import { listDir, removeOld } from './sweep.ts';
 import { isYanked, YANKED } from './yanked.ts';
 import { sha256 } from '../hash.ts';
@@ -58,7 +59,7 @@ export class LocalCache {
   }
 
   entryDir(id: string): string {
-    return this.path('entries', id.slice(0, 2), id);
+    return `${this.root}/entries/${id.slice(0, 2)}/${id}`; // join() would look at all of it, for each of thousands
   }
 
   /** The entry for `key`, or undefined. A broken entry, or one that the rules are against, is a miss; the caller never sees why. */
@@ -170,9 +171,7 @@ export class LocalCache {
 
   /** Removes what killed processes left: staging directories, half ready copies, and workshops of environments that nobody came back to. */
   sweep(): void {
-    for (const owner of listDir(this.path('ready'))) {
-      for (const id of listDir(this.path('ready', owner))) removeOld(this.path('ready', owner, id), UNUSED_MS);
-    }
+    sweepShelves(this);
     removeOld(this.path('placing'), ABANDONED_MS);
     for (const name of listDir(this.path('trash'))) rmSync(this.path('trash', name), { recursive: true, force: true });
     for (const name of listDir(this.path('staging'))) {
@@ -304,6 +303,5 @@ export function assertTrustworthy(directory: string, uid: number | undefined): v
   if ((stat.mode & 0o002) !== 0 && (stat.mode & 0o1000) === 0) refuse('can be written by everybody');
 }
 
-/** Ready copies that nobody took in a month make room; abandoned workshops are kept for a day. In milliseconds. */
-const UNUSED_MS = 30 * 86_400_000;
+/** How long abandoned workshops are kept, in milliseconds. */
 const ABANDONED_MS = 86_400_000;

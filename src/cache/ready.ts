@@ -19,7 +19,7 @@ export class ReadyCopies {
 
   /** Moves one ready copy of the entry to `destination`, if there is one whose files have the sizes and times that they should have. */
   take(local: LocalEntry, destination: string): boolean {
-    return this.#shelf(local).take(destination, (directory) => isWhole(directory, this.#cache.files(local)));
+    return this.#shelf(local).take(destination, (directory) => isWhole(directory, this.#cache.files(local))) === 'taken';
   }
 
   /**

@@ -1,8 +1,11 @@
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
+import { systemCode } from '../errors.ts';
+import { isAlive } from './claim.ts';
 import { listDir } from './sweep.ts';
 import type { LocalCache } from './local.ts';
+import { whatIsPassedOn } from './passed-on.ts';
 import { hasRoomFor } from './room.ts';
 
 /** What decides owner and modes of the files that a process makes. */
@@ -11,6 +14,9 @@ export interface Ownership {
   readonly gid: number;
   readonly umask: number;
 }
+
+/** What came of wanting a copy. `elsewhere`: none can be renamed to where it is wanted, which is on another file system. */
+export type Taken = 'taken' | 'none' | 'elsewhere';
 
 /**
  * Where ready copies of one thing wait: whole private trees, made in advance in the background, so that an install is a rename of directories
@@ -22,33 +28,46 @@ export class Shelf {
   readonly #cache: LocalCache;
   readonly #directory: string;
 
-  constructor(cache: LocalCache, { uid, gid, umask }: Ownership, id: string) {
+  constructor(cache: LocalCache, owner: Ownership, id: string) {
     this.#cache = cache;
-    this.#directory = cache.path('ready', `${uid}-${gid}-${umask.toString(8).padStart(3, '0')}`, id);
+    this.#directory = join(shelvesOf(cache, owner), id);
+  }
+
+  /** Of what there are shelves, which may be empty. */
+  static ids(cache: LocalCache, owner: Ownership): string[] {
+    return listDir(shelvesOf(cache, owner));
   }
 
   /**
-   * Moves one copy to `destination` (same file system, must not exist). False when there is none. One that `isWhole` does not accept is
-   * thrown away: a clean-up by age or a machine that lost power may have been at it.
+   * Moves one copy to `destination`, which must not exist. One that `isWhole` does not accept is thrown away: a clean-up by age or a machine
+   * that lost power may have been at it.
    */
-  take(destination: string, isWhole: (directory: string) => boolean): boolean {
+  take(destination: string, isWhole: (directory: string) => boolean): Taken {
     for (const name of this.#copies()) {
       try {
         renameSync(join(this.#directory, name), destination);
-      } catch {
-        continue; // Another install was faster, or it is on another file system.
+      } catch (error) {
+        if (systemCode(error) === 'EXDEV') return 'elsewhere';
+        continue; // Another install was faster.
       }
-      if (isWhole(destination)) return true;
-      rmSync(destination, { recursive: true, force: true });
+      if (isWhole(destination)) return 'taken';
+      this.#throwAway(destination);
     }
-    return false;
+    return 'none';
   }
 
-  /** Puts a copy of `bytes` there, which `make` makes as the new directory that it is given. False when the disk has no room to spare for it. */
-  put(bytes: number, make: (directory: string) => void): boolean {
-    if (!this.isEmpty) return true;
-    if (!hasRoomFor(this.#cache.root, bytes)) return false;
-    mkdirSync(this.#directory, { recursive: true });
+  /** Sees to it that there are `count` copies of `bytes` each, which `make` makes as the new directory that it is given. False when the disk has no room to spare for them, or when they would get from the cache's directories what an install does not get from where it goes. */
+  put(bytes: number, make: (directory: string) => void, count = 1): boolean {
+    for (let missing = count - this.#copies().length; missing > 0; missing--) {
+      mkdirSync(this.#directory, { recursive: true });
+      if (!hasRoomFor(this.#cache.root, bytes) || whatIsPassedOn(this.#directory) !== undefined) return false;
+      this.#add(bytes, make);
+    }
+    return true;
+  }
+
+  #add(bytes: number, make: (directory: string) => void): void {
+    this.#removeHalves();
     const name = `${randomBytes(6).toString('hex')}.${bytes}`;
     const hidden = join(this.#directory, `.${name}.${process.pid}`);
     try {
@@ -58,7 +77,24 @@ export class Shelf {
       rmSync(hidden, { recursive: true, force: true });
       throw error;
     }
-    return true;
+  }
+
+  /** What processes that were killed have left. One in another container may be at work; then it has been so in vain. */
+  #removeHalves(): void {
+    for (const name of listDir(this.#directory)) {
+      const pid = /^\..*\.(\d+)$/.exec(name)?.[1];
+      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(this.#directory, name), { recursive: true, force: true });
+    }
+  }
+
+  /** An install has no time for that: what is in the trash goes in the background. */
+  #throwAway(directory: string): void {
+    try {
+      mkdirSync(this.#cache.path('trash'), { recursive: true });
+      renameSync(directory, this.#cache.path('trash', randomBytes(8).toString('hex')));
+    } catch {
+      rmSync(directory, { recursive: true, force: true });
+    }
   }
 
   get isEmpty(): boolean {
@@ -68,4 +104,8 @@ export class Shelf {
   #copies(): string[] {
     return listDir(this.#directory).filter((name) => !name.startsWith('.'));
   }
+}
+
+function shelvesOf(cache: LocalCache, { uid, gid, umask }: Ownership): string {
+  return cache.path('ready', `${uid}-${gid}-${umask.toString(8).padStart(3, '0')}`);
 }

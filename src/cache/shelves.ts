@@ -1,4 +1,6 @@
-import { basename } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { lstatSync, mkdirSync, renameSync, rmSync, rmdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { entryStatus } from './listing.ts';
 import type { LocalCache } from './local.ts';
 import { listDir } from './sweep.ts';
@@ -21,9 +23,9 @@ function idOf(shelf: string): string {
 }
 
 /** How many ready copies a shelf has, and what they take; `fallback`: bytes of one whose name does not say that. */
-export function shelfUsage(shelf: string, fallback: number): { copies: number; bytes: number } {
+export function shelfUsage(shelf: string, fallback: () => number): { copies: number; bytes: number } {
   const copies = listDir(shelf).filter((name) => !name.startsWith('.'));
-  return { copies: copies.length, bytes: copies.reduce((sum, name) => sum + Number(/\.(\d+)$/.exec(name)?.[1] ?? fallback), 0) };
+  return { copies: copies.length, bytes: copies.reduce((sum, name) => sum + Number(/\.(\d+)$/.exec(name)?.[1] ?? fallback()), 0) };
 }
 
 /** All ready copies together. */
@@ -31,10 +33,55 @@ export function readyUsage(cache: LocalCache): { copies: number; bytes: number }
   let [copies, bytes] = [0, 0];
   for (const [id, shelves] of readyShelves(cache)) {
     for (const shelf of shelves) {
-      const usage = shelfUsage(shelf, entryStatus(cache.entryDir(id)).size);
+      const usage = shelfUsage(shelf, () => entryStatus(cache.entryDir(id)).size);
       copies += usage.copies;
       bytes += usage.bytes;
     }
   }
   return { copies, bytes };
+}
+
+/** Takes away the ready copies of entries: of a package, or of a whole tree. Installs that have taken one already keep it. */
+export function discardReady(cache: LocalCache, ids: readonly string[]): void {
+  const shelves = readyShelves(cache);
+  for (const id of ids) for (const shelf of shelves.get(id) ?? []) discard(cache, shelf);
+}
+
+/** Takes a shelf away. An install takes a ready copy by one rename; so does this. */
+export function discard(cache: LocalCache, path: string): void {
+  const aside = cache.path('trash', randomBytes(8).toString('hex'));
+  try {
+    mkdirSync(cache.path('trash'), { recursive: true });
+    renameSync(path, aside);
+    rmSync(aside, { recursive: true, force: true });
+  } catch {
+    // Gone already, or another user's.
+  }
+}
+
+/** Removes ready copies that nobody took in a month, halves that killed processes left, and shelves that have long been empty. */
+export function sweepShelves(cache: LocalCache): void {
+  for (const owner of listDir(cache.path('ready'))) {
+    for (const id of listDir(cache.path('ready', owner))) sweepShelf(cache.path('ready', owner, id));
+  }
+}
+
+/** In milliseconds. */
+const UNUSED_MS = 30 * 86_400_000;
+const HALF_MS = 86_400_000;
+
+function sweepShelf(shelf: string): void {
+  const names = listDir(shelf);
+  for (const name of names) if (ageOf(join(shelf, name)) > (name.startsWith('.') ? HALF_MS : UNUSED_MS)) rmSync(join(shelf, name), { recursive: true, force: true });
+  if (names.length > 0 || ageOf(shelf) <= UNUSED_MS) return;
+  try {
+    rmdirSync(shelf);
+  } catch {
+    // Something was put there.
+  }
+}
+
+/** Milliseconds since it was changed. */
+function ageOf(path: string): number {
+  return Date.now() - (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity);
 }

@@ -5,16 +5,24 @@ import { fileURLToPath } from 'node:url';
 import type { Worker } from 'node:worker_threads';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { LocalCache } from '../cache/local.ts';
-import { Turns, groupsOf, placeInTurns, type Asked, type Placing, type Sizes } from './placing.ts';
+import { Turns, groupsOf, placeInTurns, takeReady, type Asked, type Placing, type Sizes } from './placing.ts';
+import type { ReadyPackages } from './ready-packages.ts';
 import { complete, makeParents, type Manner, type Outline } from './stage.ts';
 
-/** A tree whose manifest is smaller than this (bytes) has some 300 packages or less: it is put together about as soon as a thread has started. */
+/** So many packages are copied about as soon as a thread has started. */
+const FEW = 300;
+
+/** A tree of more packages has a manifest of at least so many bytes. */
 const WORTHWHILE = 40_000;
 
-/** A thread of the app that helps to place the packages of a tree, if that is large enough to be worth it. */
-export function helperFor(cache: LocalCache, tree: EntryKey): Helper | undefined {
+/** A thread of the app that helps to copy the packages of a tree, if there are likely to be enough of them: not where there are as many ready copies. */
+export function threadFor(cache: LocalCache, tree: EntryKey, ready: ReadyPackages | undefined): Helper | undefined {
   const manifest = statSync(join(cache.entryDir(entryId(tree)), 'entry.json'), { throwIfNoEntry: false });
-  return manifest && manifest.size >= WORTHWHILE && availableParallelism() > 1 ? Helper.start(startThread) : undefined;
+  return manifest && manifest.size >= WORTHWHILE && (ready?.shelves.size ?? 0) < FEW ? startHelper() : undefined;
+}
+
+function startHelper(): Helper | undefined {
+  return availableParallelism() > 1 ? Helper.start(startThread) : undefined;
 }
 
 function startThread(): Worker {
@@ -73,14 +81,31 @@ export interface Whole extends Manner, Outline {
   readonly ids: ReadonlyMap<string, string>;
   /** By location. */
   readonly built: ReadonlyMap<string, { readonly id: string }>;
+  /** Undefined where ready copies are not to be used. */
+  readonly ready: ReadyPackages | undefined;
 }
 
-/** As `assemble` (stage.ts), with the thread; the sizes of the entries by id, or undefined if it could not be done. */
-export async function assembleTogether(helper: Helper, stage: string, { cache, linkMode, umask, meta, hidden, ids, built }: Whole): Promise<Sizes | undefined> {
+/**
+ * As `assemble` (stage.ts), but that ready copies are used; what else there is comes out of the cache, with a thread to help if that is worth it.
+ * Returns the sizes of the entries by id, or undefined if it could not be done.
+ */
+export async function assembleTogether(helper: Helper | undefined, stage: string, { cache, linkMode, umask, meta, hidden, ids, built, ready }: Whole): Promise<Sizes | undefined> {
   mkdirSync(stage);
   const groups = groupsOf(meta.packages.map(([location, integrity]) => [location, built.get(location)?.id ?? ids.get(integrity) ?? '']));
   makeParents(stage, groups.flatMap(([first]) => (first ? [first[0]] : [])), umask);
-  const sizes = await helper.place(cache, { cacheDir: dirname(cache.root), stage, linkMode, umask, groups });
+  const taken = ready && takeReady(ready, { stage, umask, groups });
+  const sizes = await placeAll(helper, cache, { cacheDir: dirname(cache.root), stage, linkMode, umask, groups: taken?.left ?? groups });
   if (sizes) complete(stage, { meta, hidden }, umask);
-  return sizes;
+  return sizes && new Map([...(taken?.sizes ?? []), ...sizes]);
+}
+
+async function placeAll(given: Helper | undefined, cache: LocalCache, placing: Placing): Promise<Sizes | undefined> {
+  const { groups } = placing;
+  const count = groups.reduce((sum, group) => sum + group.length, 0);
+  const helper = given ?? (count > FEW ? startHelper() : undefined);
+  try {
+    return helper ? await helper.place(cache, placing) : placeInTurns(cache, placing, new Turns(groups.length))?.sizes;
+  } finally {
+    helper?.close();
+  }
 }

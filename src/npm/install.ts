@@ -1,9 +1,9 @@
-import { lstatSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EntryKey } from '../cache/entry.ts';
+import { entryId, type EntryKey } from '../cache/entry.ts';
 import { EXEC, type Decision, type InstallContext } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
-import { whatIsPassedOn } from '../place/passed-on.ts';
+import { whatIsPassedOn } from '../cache/passed-on.ts';
 import type { MissReason } from '../stats/record.ts';
 import { serveAgain } from './again.ts';
 import { keyOf, whyNotServed } from './eligible.ts';
@@ -28,9 +28,10 @@ export async function install(given: InstallContext): Promise<Decision> {
   if ('leftToNpm' in recognised) return recognised.isInstall ? leave(context, recognised.leftToNpm) : EXEC;
   const guess = guessed(recognised.request);
   if (guess && (await isServedAgain(context, recognised, { ...guess, started }))) return { kind: 'exit', outcome: { code: 0 } };
+  if (context.role === 'aside' && guess && isNew(context, guess)) return { kind: 'continue' };
   const { serve, helperFor } = await import('./serve.ts');
   // It starts while the lockfile is read.
-  const helper = guess && recognised.passedOn === undefined && !isPrepared(context.cache, context.owner, guess.key) ? helperFor(context.cache, guess.key) : undefined;
+  const helper = guess && recognised.passedOn === undefined && !isPrepared(context.cache, context.owner, guess.key) ? helperFor(context, recognised.request, guess.key) : undefined;
   const { request, project, key, notServed } = considerProject(context, recognised, guess);
   try {
     if (notServed === undefined && project && key && (await serve({ context, request, project, key, started }, helper))) return { kind: 'exit', outcome: { code: 0 } };
@@ -80,7 +81,13 @@ function recognise(context: InstallContext): Recognised | LeftToNpm {
   const recognition = recogniseNpm(context.argv, facts, context);
   if (recognition.kind === 'other') return { leftToNpm: 'not an install', isInstall: false };
   if (recognition.kind === 'passthrough' && !recognition.observe) return { leftToNpm: recognition.reason, isInstall: true };
-  return { request: recognition.request, passedOn: recognition.kind === 'passthrough' ? recognition.reason : undefined };
+  const { request } = recognition;
+  return { request, passedOn: recognition.kind === 'passthrough' ? recognition.reason : whyNotOwned(request, context) };
+}
+
+/** npm's own umask is for what it unpacks: what it makes besides, the packages' directories among it, and bins have the process's modes (pacote's fetcher.js, bin-links' fix-bin.js). */
+function whyNotOwned({ umask }: NpmRequest, { owner }: InstallContext): string | undefined {
+  return (umask & ~owner.umask) === 0 ? undefined : "npm's umask is not the process's";
 }
 
 /** A project whose lockfile is unread, and the tree that npm would make of it if it is what it seems to be. */
@@ -93,6 +100,11 @@ interface Guess {
 function guessed(request: NpmRequest): Guess | undefined {
   const project = unlessUnrecognised(() => guessProject(request.prefix));
   return project && { project, key: keyOf(project, request) };
+}
+
+/** Whether the worker has not seen a project in this state, so that only whoever is in charge can do something about it. With directories outside of node_modules the guess may be wrong. */
+function isNew({ cache }: InstallContext, { project, key }: Guess): boolean {
+  return !existsSync(cache.entryDir(entryId(key))) && !project.lock.text.includes('"link"');
 }
 
 function considerProject({ policy }: InstallContext, { request, passedOn }: Recognised, guess: Guess | undefined): Considered {

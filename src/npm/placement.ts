@@ -39,6 +39,8 @@ export async function inTurn({ context, project }: Serving, work: () => Promise<
   }
 }
 
+type Fill = (stage: string) => Known | undefined | Promise<Known | undefined>;
+
 /** Puts a tree into a project, and tells of it. */
 export class Placement {
   /** How many of its packages came from the store for this. */
@@ -55,7 +57,7 @@ export class Placement {
     return context.owner.umask | request.umask;
   }
 
-  /** Whether copies of a tree are made in advance. */
+  /** Whether copies of a tree, and of its packages, are made in advance. */
   mayPrepare({ entry }: TreeEntry): boolean {
     const { readyCopies, linkMode } = this.#serving.context;
     return readyCopies && linkMode === 'private' && entry.meta.packages.length >= MANY_PACKAGES;
@@ -64,11 +66,15 @@ export class Placement {
   /** By a copy that was made in advance; false if there is none. */
   async putPrepared(tree: TreeEntry): Promise<boolean> {
     const { cache, owner } = this.#serving.context;
-    return await this.put(tree, (stage) => takePrepared(cache, owner, tree.id, stage, (known) => known.manifest === tree.hash && this.#isStillBuilt(known)));
+    return await this.#put(tree, (stage) => takePrepared(cache, owner, tree.id, stage, (known) => known.manifest === tree.hash && this.#isStillBuilt(known)), { packages: false });
   }
 
-  /** Puts a tree in place of the old one; `fill` makes the new directory `stage`, and says what is known of it, if it could. */
-  async put(tree: TreeEntry, fill: (stage: string) => Known | undefined | Promise<Known | undefined>): Promise<boolean> {
+  /** Puts a tree in place of the old one; `fill` puts it together from packages in the new directory `stage`, and says what is known of it, if it could. */
+  async put(tree: TreeEntry, fill: Fill): Promise<boolean> {
+    return await this.#put(tree, fill, { packages: true });
+  }
+
+  async #put(tree: TreeEntry, fill: Fill, { packages }: { packages: boolean }): Promise<boolean> {
     const { context, project } = this.#serving;
     const made = new Tree({ cache: context.cache, umask: this.umask, project, meta: tree.entry.meta });
     let known: Known | undefined;
@@ -88,7 +94,7 @@ export class Placement {
     this.#tell(known);
     this.#note(tree, known);
     made.close();
-    if (this.mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.umask, known } satisfies PrepareDetails);
+    if (this.mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.umask, known, packages } satisfies PrepareDetails);
     return true;
   }
 

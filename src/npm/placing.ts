@@ -4,7 +4,8 @@ import { LocalCache } from '../cache/local.ts';
 import type { BuiltMeta } from './built/key.ts';
 import type { PackageMeta } from './entry.ts';
 import { outermost } from './lockfile.ts';
-import { placePackage } from './stage.ts';
+import type { ReadyPackages } from './ready-packages.ts';
+import { makeParents, placePackage } from './stage.ts';
 
 /** Packages that are to be placed by several threads. Plain values, which can be sent to them. */
 export interface Placing {
@@ -33,6 +34,21 @@ export function groupsOf(packages: Group): Group[] {
     else groups.set(top, [[location, id]]);
   }
   return [...groups.values()];
+}
+
+/** Of each group, places the packages of which there are ready copies, up to the first of which there is none. Returns what is left of the groups, and the sizes of what was placed. */
+export function takeReady(ready: ReadyPackages, { stage, umask, groups }: Pick<Placing, 'stage' | 'umask' | 'groups'>): { left: Group[]; sizes: Sizes } {
+  const sizes = new Map<string, number>();
+  const left = groups.flatMap((group): Group[] => {
+    for (const [index, [location, id]] of group.entries()) {
+      if (index > 0) makeParents(stage, [location], umask);
+      const size = ready.take(id, `${stage}/${location}`);
+      if (size === undefined) return [group.slice(index)];
+      sizes.set(id, size);
+    }
+    return [];
+  });
+  return { left, sizes };
 }
 
 /** Which groups are left to be placed; `shared` can be sent to a thread, and says the same there. */

@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { verifyTree } from '../cache/ready.ts';
 import { Shelf, type Ownership } from '../cache/shelf.ts';
@@ -11,6 +11,8 @@ import type { TreeEntry, TreeMeta } from './entry.ts';
 import { parseLock, type Lock } from './lockfile.ts';
 import type { Summary } from './output.ts';
 import { findPackages, packagesOfTree } from './packages.ts';
+import { ReadyPackages } from './ready-packages.ts';
+import { areUntouched, bootId, directoriesOf, readJson, type Directories } from './seal.ts';
 import { assemble } from './stage.ts';
 
 /** A tree that is to be put together in advance. */
@@ -19,6 +21,8 @@ export interface PrepareDetails {
   /** Of the process and of npm's settings together. */
   readonly umask: number;
   readonly known: Known;
+  /** It was put together from its packages, which may be wanted for other trees: there are to be copies of those, too. */
+  readonly packages?: boolean;
 }
 
 /** What was found out about a tree when it was served: a copy of it can be served without finding that out again. */
@@ -45,15 +49,18 @@ export function isPrepared(cache: LocalCache, owner: Ownership, key: EntryKey): 
 /** Moves a copy of the whole tree to `destination`, if there is one that nobody has touched, and of which is known what is `wanted`; what is known. */
 export function takePrepared(cache: LocalCache, owner: Ownership, id: string, destination: string, wanted: (known: Known) => boolean): Known | undefined {
   let sealed: Seal | undefined;
-  const isTaken = new Shelf(cache, owner, id).take(destination, (copy) => {
+  const taken = new Shelf(cache, owner, id).take(destination, (copy) => {
     sealed = readSeal(copy);
     return sealed !== undefined && wanted(sealed.known) && isUntouched(copy, sealed);
   });
-  return isTaken ? sealed?.known : undefined;
+  return taken === 'taken' ? sealed?.known : undefined;
 }
 
-/** Makes a copy of a whole tree, unless there is one, or something of it is missing by now. Every file is compared with its manifest. */
-export function prepareTree(cache: LocalCache, { key, umask, known }: PrepareDetails, owner: Ownership): void {
+/**
+ * Makes a copy of a whole tree, unless there is one, or something of it is missing by now; then those of its packages, as many of each as there
+ * are in the tree. Every file is compared with its manifest.
+ */
+export function prepareTree(cache: LocalCache, { key, umask, known, packages }: PrepareDetails, owner: Ownership): void {
   const tree = cache.lookup<TreeMeta>(key);
   const hidden = tree && readHidden(tree);
   if (!hidden || tree?.hash !== known.manifest) return;
@@ -63,7 +70,7 @@ export function prepareTree(cache: LocalCache, { key, umask, known }: PrepareDet
   const parts = { cache, linkMode: 'private', umask, meta: tree.entry.meta, hidden, packages: found, built: builtEntries } as const;
   const bytes = [...found.values(), ...builtEntries.values()].reduce((sum, { entry }) => sum + entry.size, 0);
   for (const entry of [tree, ...found.values(), ...builtEntries.values()]) cache.touch(entry); // whoever takes the copy uses them
-  new Shelf(cache, owner, tree.id).put(bytes, (directory) => {
+  const hadRoom = new Shelf(cache, owner, tree.id).put(bytes, (directory) => {
     assemble(directory, parts);
     for (const [location, integrity] of tree.entry.meta.packages) {
       const entry = builtEntries.get(location) ?? found.get(integrity);
@@ -72,6 +79,8 @@ export function prepareTree(cache: LocalCache, { key, umask, known }: PrepareDet
     // Counted here: who asked for the copy may be of an older version, which knew less.
     seal(directory, { ...known, entries: found.size + builtEntries.size, bytes });
   });
+  // The same project is installed again more often than another one with the same packages.
+  if (packages === true && hadRoom) new ReadyPackages(cache, { ...owner, umask }).prepare(tree.entry.meta.packages.flatMap(([location, integrity]) => builtEntries.get(location) ?? found.get(integrity) ?? []));
 }
 
 /** The hidden lockfile of a tree; undefined for one that is damaged. */
@@ -100,20 +109,14 @@ interface Seal {
   readonly known: Known;
 }
 
-type Directories = readonly (readonly [path: string, mtimeMs: number])[];
-
 /** Nobody cleans up by age what is younger than this (milliseconds): then it is enough to look at packages' own directories. */
 const YOUNG = 3_600_000;
 
 function seal(root: string, known: Known): void {
-  const directories: [string, number][] = [];
-  const inner: [string, number][] = [];
-  const visit = (path: string): void => {
-    (PACKAGES.test(path) ? directories : inner).push([path, lstatSync(`${root}/${path}`).mtimeMs]);
-    for (const entry of readdirSync(`${root}/${path}`, { withFileTypes: true })) if (entry.isDirectory()) visit(`${path}/${entry.name}`);
-  };
-  for (const entry of readdirSync(root, { withFileTypes: true })) if (entry.isDirectory()) visit(entry.name);
-  writeFileSync(join(root, INNER), JSON.stringify(inner satisfies Directories));
+  const all = directoriesOf(root).filter(([path]) => path !== '');
+  const directories = all.filter(([path]) => PACKAGES.test(path));
+  const inner = all.filter(([path]) => !PACKAGES.test(path));
+  writeFileSync(join(root, INNER), JSON.stringify(inner));
   writeFileSync(join(root, SEAL), JSON.stringify({ form: FORM, boot: bootId(), made: Date.now(), directories, known } satisfies Seal));
 }
 
@@ -122,7 +125,6 @@ const PACKAGES = /(?:^|\/)node_modules(?:\/@[^/]+)?(?:\/[^/]+)?$/;
 
 /** Tens of thousands of files cannot be looked at one by one without losing what a copy gains; nor thousands of directories, as long as there is no reason to. */
 function isUntouched(root: string, { boot, made, directories }: Seal): boolean {
-  // A machine that lost power may have kept names and lost bytes.
   if (boot !== bootId() || !areUntouched(root, directories)) return false;
   const age = Date.now() - made;
   return (age >= 0 && age < YOUNG) || areUntouched(root, readJson(join(root, INNER)) as Directories | undefined);
@@ -131,25 +133,4 @@ function isUntouched(root: string, { boot, made, directories }: Seal): boolean {
 function readSeal(root: string): Seal | undefined {
   const sealed = readJson(join(root, SEAL)) as Partial<Seal> | undefined;
   return sealed?.form === FORM ? (sealed as Seal) : undefined;
-}
-
-function areUntouched(root: string, directories: Directories | undefined): boolean {
-  return directories?.every(([path, mtimeMs]) => lstatSync(`${root}/${path}`, { throwIfNoEntry: false })?.mtimeMs === mtimeMs) === true;
-}
-
-function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Another one after each start of the machine; '' where there is none (macOS). */
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -38,6 +38,11 @@ export function readProject(directory: string): Project {
   return look(directory, outsideOf);
 }
 
+/** Reads a project once more. Throws as `readProject` does. */
+export function readAgain(before: Project): Project {
+  return look(before.directory, outsideOf, before);
+}
+
 /**
  * As `readProject`, without a look into the lockfile: only workspaces are taken to lie outside of node_modules. Where that is wrong, the project's
  * fingerprint is one that no tree has, because equal lockfiles never came with these manifests.
@@ -57,12 +62,13 @@ function outsideOf({ packages }: Lock): string[] {
   return [...packages.keys()].filter((location) => location !== '' && !isInstalled(location));
 }
 
-/** `outside` says what npm fills besides the project itself. */
-function look(directory: string, outside: (lock: Lock, workspaces: readonly string[]) => readonly string[]): Project {
+/** `outside` says what npm fills besides the project itself. A lockfile that is the same as `before` is not parsed again. */
+function look(directory: string, outside: (lock: Lock, workspaces: readonly string[]) => readonly string[], before?: Project): Project {
   if (existsSync(join(directory, 'npm-shrinkwrap.json'))) throw unrecognised('there is an npm-shrinkwrap.json');
   const bytes = readBytes(join(directory, 'package-lock.json'));
   if (!bytes) throw unrecognised('there is no package-lock.json');
-  const lock = unreadLock(bytes);
+  const lockHash = sha256(bytes);
+  const lock = before?.lockHash === lockHash ? before.lock : unreadLock(bytes);
   const own = readManifest(directory);
   const workspaces = findWorkspaces(directory, own.workspaces);
   const roots = ['', ...[...outside(lock, workspaces)].sort()];
@@ -72,7 +78,7 @@ function look(directory: string, outside: (lock: Lock, workspaces: readonly stri
     if (!known.has(workspace)) throw unrecognised(`the workspace ${workspace} is not in the lockfile`);
   }
   const hasScripts = roots.some((root) => LIFECYCLE.some((name) => manifests.get(root)?.scripts[name] !== undefined) || existsSync(join(directory, root, 'binding.gyp')));
-  return { directory, lock, lockHash: sha256(bytes), manifests: new Map([...manifests].map(([root, { text }]) => [root, text])), roots, emptied: new Set(['', ...workspaces]), hasScripts };
+  return { directory, lock, lockHash, manifests: new Map([...manifests].map(([root, { text }]) => [root, text])), roots, emptied: new Set(['', ...workspaces]), hasScripts };
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Report } from './inside/plan.ts';
 import { runWithCache, type Ran } from './inside/run.ts';
 import { isInstalled, withoutCredentials } from './lockfile.ts';
 import { announceSources } from './output.ts';
-import { readProject, type Project } from './project.ts';
+import { readAgain, readProject, type Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
 
 /** What is left to npm, and why. */
@@ -28,7 +28,7 @@ export async function runNpm(context: InstallContext, request: NpmRequest, { pro
   noteRun(context, { project: before, why }, ran);
   if ('code' in outcome && outcome.code === 0) {
     if (ran) announceSources(request, ran.sources, context);
-    tryToCollect(context, request, key, ran?.report, Date.now() - began);
+    tryToCollect(context, request, { before, key }, ran?.report, Date.now() - began);
   }
   return { kind: 'exit', outcome };
 }
@@ -40,9 +40,9 @@ function noteRun(context: InstallContext, { project, why }: Pick<Left, 'project'
 }
 
 /** npm is through, and has succeeded: whatever goes wrong here must not show. */
-function tryToCollect(context: InstallContext, request: NpmRequest, key: EntryKey | undefined, report: Report | undefined, elapsed: number): void {
+function tryToCollect(context: InstallContext, request: NpmRequest, { before, key }: { readonly before: Project | undefined; readonly key: EntryKey | undefined }, report: Report | undefined, elapsed: number): void {
   try {
-    const project = readProject(request.prefix);
+    const project = before ? readAgain(before) : readProject(request.prefix);
     const { npmVersion, nodeVersion, cache: npmCache } = request;
     // An npm that has changed the project would not do the same the next time.
     const repeatable = keyOf(project, request).version === key?.version && whyNotServed(request, project) === undefined;

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { entryId, type EntryKey } from '../cache/entry.ts';
-import type { Remote } from '../context.ts';
+import type { InstallContext, Remote } from '../context.ts';
 import { builtKeys as keysOfBuilt, findBuilt, ingredientsAt, pullBuilt, type BuiltEntry } from './built/find.ts';
 import type { Ingredients } from './built/key.ts';
 import type { PackageEntry, TreeEntry, TreeMeta } from './entry.ts';
-import { assembleTogether, helperFor, type Helper } from './helper.ts';
+import { assembleTogether, threadFor, type Helper } from './helper.ts';
 import type { Lock } from './lockfile.ts';
 import { summarise } from './output.ts';
 import { findPackages, packagesOfTree, tellProblem, type Wanted } from './packages.ts';
@@ -12,11 +12,15 @@ import { Placement, inTurn, type Serving } from './placement.ts';
 import type { Sizes } from './placing.ts';
 import { readHidden, type Known } from './prepared.ts';
 import { pullPackages } from './pull.ts';
+import { readyPackages } from './ready-packages.ts';
+import type { NpmRequest } from './recognise/request.ts';
 import { assemble } from './stage.ts';
 import { whyNotTrusted } from './trust.ts';
 
-/** It is called before the lockfile is read, by whoever then calls `serve`. */
-export { helperFor };
+/** A thread that is likely to be of help. It is called before the lockfile is read, by whoever then calls `serve`. */
+export function helperFor(context: InstallContext, request: NpmRequest, tree: EntryKey): Helper | undefined {
+  return threadFor(context.cache, tree, readyPackages(context, request));
+}
 
 /**
  * Serves a project, and says whether it could; if not, it is as it was. The store is only asked by the process that is in charge: what comes
@@ -103,22 +107,18 @@ class Attempt {
     return this.#placement.mayPrepare(tree) && this.#isAllowed(tree) && this.#hasBuilt(tree) && (await this.#placement.putPrepared(tree));
   }
 
-  /** By two threads. Whatever is not as it should be, the other way finds out. */
+  /** Package by package, by two threads where there are many. Whatever is not as it should be, the other way finds out. */
   async #placeTogether(tree: TrustedTree): Promise<boolean> {
-    const { context, key } = this.#serving;
+    const { context, request } = this.#serving;
     const { cache, linkMode } = context;
     const ids = new Map(tree.wanted.map((each) => [each.integrity, entryId(each.key)]));
-    if (!this.#isAllowed(tree) || !this.#hasBuilt(tree) || ![...ids.values()].every((id) => existsSync(cache.entryDir(id)))) return false;
-    const helper = this.#helper ?? helperFor(cache, key);
-    if (!helper) return false;
-    try {
-      return await this.#placement.put(tree, async (stage) => {
-        const sizes = await assembleTogether(helper, stage, { cache, linkMode, umask: this.#placement.umask, meta: tree.entry.meta, hidden: tree.hidden, ids, built: this.#built });
-        return sizes && this.#knownOf(tree, sizes);
-      });
-    } finally {
-      helper.close();
-    }
+    if (!this.#isAllowed(tree) || !this.#hasBuilt(tree) || ![...ids.values()].every((id) => existsSync(`${cache.entryDir(id)}/entry.sha256`))) return false;
+    const ready = this.#placement.mayPrepare(tree) ? readyPackages(context, request) : undefined;
+    const whole = { cache, linkMode, umask: this.#placement.umask, meta: tree.entry.meta, hidden: tree.hidden, ids, built: this.#built, ready };
+    return await this.#placement.put(tree, async (stage) => {
+      const sizes = await assembleTogether(this.#helper, stage, whole);
+      return sizes && this.#knownOf(tree, sizes);
+    });
   }
 
   /** A copy that was made in advance may hold what the rules are against by now. */

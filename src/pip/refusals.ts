@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { compareVersions } from './version.ts';
-import { whatIsPassedOn } from '../place/passed-on.ts';
+import { whatIsPassedOn } from '../cache/passed-on.ts';
 import type { PythonEnvironment } from './python/environment.ts';
 import type { Layout } from './python/schemes.ts';
 import type { Request } from './recognise/request.ts';

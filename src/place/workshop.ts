@@ -3,13 +3,14 @@ import { basename, dirname, join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { deviceOf } from '../cache/copy.ts';
 import type { LocalCache } from '../cache/local.ts';
+import { whatIsPassedOn } from '../cache/passed-on.ts';
 import { sha256 } from '../hash.ts';
 import { exists, journalOf, recover } from './undo.ts';
 import { listDir } from '../cache/sweep.ts';
 
 /**
  * The workshop of an install: a private directory from which files can be renamed into the target. It lies in the cache if that is on the
- * target's file system, else `near` it: in the nearest directory of that path that exists. Its name begins with the target's, so that
+ * target's file system and passes nothing on to what is made in it, else `near` it: in the nearest directory of that path that exists. Its name begins with the target's, so that
  * whoever installs there next (one at a time, under a claim) finds what a process that was killed has left.
  */
 export function openWorkshop(cache: LocalCache, target: string, near = target): string {
@@ -18,6 +19,7 @@ export function openWorkshop(cache: LocalCache, target: string, near = target): 
   for (const parent of deviceOf(first) === deviceOf(second) ? [first, second] : [second]) {
     try {
       mkdirSync(parent, { recursive: true });
+      if (parent === first && whatIsPassedOn(parent) !== undefined) continue;
       mkdirSync(join(parent, `${PREFIX}${name}`));
       return join(parent, `${PREFIX}${name}`);
     } catch (error) {

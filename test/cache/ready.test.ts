@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ReadyCopies } from '../../src/cache/ready.ts';
@@ -33,6 +33,14 @@ it('is for one owner and umask', () => {
   for (const other of [OWNER, { ...OWNER, umask: 0o077, gid: 77 }]) expect(new ReadyCopies(cache, other).take(local, cache.path('placing'))).toBe(false);
   expect(ready.take(local, cache.path('placing'))).toBe(true);
   expect(statSync(cache.path('placing', 'empty')).mode & 0o777).toBe(0o600);
+});
+
+it('is not made where it would get the group of the cache', () => {
+  const { local, ready, cache } = shelf();
+  mkdirSync(cache.path('ready'), { recursive: true });
+  chmodSync(cache.path('ready'), 0o2755);
+  expect(ready.prepare(local)).toBe(false);
+  expect(ready.take(local, cache.path('placing'))).toBe(false);
 });
 
 it('half a copy is not taken', () => {

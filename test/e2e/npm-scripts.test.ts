@@ -2,7 +2,7 @@ import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'n
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Outcome } from '../support/run.ts';
-import { NpmLab, removeModules, said } from './support/npm-lab.ts';
+import { NpmLab, removeModules, removeTreeCopies, said } from './support/npm-lab.ts';
 import { treeOf } from './support/tree.ts';
 import type { Env, Worker } from './support/worker.ts';
 
@@ -118,7 +118,8 @@ describe('a package whose install scripts keep to it', () => {
     const directory = await lab.project({ dependencies: Object.fromEntries([...names, 'builds'].map((name) => [name, '1.0.0'])) });
     const { tree } = await reference(directory);
     const worker = await filled(directory);
-    for (const round of ['a copy', 'renamed']) {
+    for (const round of ['copied', 'renamed', 'renamed package by package']) {
+      if (round.endsWith('package')) removeTreeCopies(worker);
       const { stdout } = await npm(worker, directory);
       expect({ round, served: stdout.includes('22 from the cache'), tree: treeOf(directory) }).toEqual({ round, served: true, tree });
       await worker.settle();

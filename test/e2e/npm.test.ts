@@ -1,10 +1,10 @@
-import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run, type Outcome } from '../support/run.ts';
 import { NpmLab, removeModules, said } from './support/npm-lab.ts';
-import { treeOf, type Tree } from './support/tree.ts';
-import type { Env, Worker } from './support/worker.ts';
+import { treeOf } from './support/tree.ts';
+import type { Env } from './support/worker.ts';
 import { remove } from './support/world.ts';
 
 let lab: NpmLab;
@@ -96,6 +96,17 @@ describe('npm ci', () => {
     removeModules(directory);
     const PATH = [worker.shims, lab.world.box.env['PATH']].join(':');
     expect((await under('npm ci', { ...lab.environment(worker.env), npm_config_cache: `${worker.cache}.npm`, PATH })).stdout).toContain('from the cache');
+    expect(treeOf(join(directory, 'node_modules'))).toEqual(expected);
+  });
+
+  it("has the modes of npm's own umask, which is not for all that npm makes", async () => {
+    const directory = await lab.project({ ...PROJECT, description: 'umask' });
+    const env = { npm_config_umask: '077' };
+    expect(await lab.realNpm(directory, ['ci'], env)).toMatchObject({ code: 0 });
+    const expected = treeOf(join(directory, 'node_modules'));
+    removeModules(directory);
+    const worker = await lab.filled(directory, env);
+    expect((await lab.npm(worker, directory, ['ci'], env)).stdout).toContain('from the cache');
     expect(treeOf(join(directory, 'node_modules'))).toEqual(expected);
   });
 
@@ -223,58 +234,4 @@ it('8 at once on an empty cache all get the same tree', async () => {
   await worker.settle();
   renameSync(join(copies[0]!, 'node_modules'), join(copies[0]!, 'old'));
   expect((await lab.npm(worker, copies[0]!, ['ci'])).stdout).toContain('from the cache');
-});
-
-describe('a copy of a whole tree', () => {
-  /** A worker that has made a copy of the tree of a project of 30 packages, which it has been seen to use; and the one directory of its shelf. */
-  async function prepared(): Promise<{ directory: string; worker: Worker; shelf: string; tree: Tree }> {
-    const names = Array.from({ length: 30 }, (_, index) => `part-${index}`);
-    for (const name of names) lab.registry.publish({ name, version: '1.0.0', manifest: { bin: 'cli.js' }, files: { 'cli.js': '#!/usr/bin/env node\n', 'lib/inner.js': '' } });
-    const directory = await lab.project({ dependencies: Object.fromEntries(names.map((name) => [name, '1.0.0'])) });
-    const { tree } = await lab.reference(directory);
-    const worker = await lab.filled(directory, { PKG_CACHE_STORE: undefined });
-    expect((await lab.npm(worker, directory, ['ci'])).stdout).toContain('from the cache');
-    await worker.settle();
-    const ready = join(worker.cache, 'v1/ready');
-    const shelf = [ready, ...readdirSync(ready)].reduce((path, name) => join(path, name));
-    return { directory, worker, shelf: join(shelf, readdirSync(shelf)[0]!), tree };
-  }
-
-  it('is renamed into place, over the old tree, and another is made', async () => {
-    const { directory, worker, shelf, tree } = await prepared();
-    const [copy] = readdirSync(shelf);
-    const { ino } = statSync(join(shelf, copy!, 'node_modules/part-7'));
-    const counted = async (): Promise<number[]> => (JSON.parse((await worker.cli(['stats', '--json'])).stdout) as { days: { bytes: number }[] }).days.map(({ bytes }) => bytes);
-    const [before] = await counted();
-    expect((await lab.npm(worker, directory, ['ci'])).stdout).toContain('30 from the cache');
-    expect(await counted()).toEqual([2 * before!]);
-    expect(statSync(join(directory, 'node_modules/part-7')).ino).toBe(ino);
-    expect(treeOf(directory)).toEqual(tree);
-    await worker.settle();
-    expect(readdirSync(shelf)).toHaveLength(1);
-    expect(readdirSync(join(worker.cache, 'v1/trash'))).toEqual([]);
-  });
-
-  function reseal(copy: string, from: RegExp, to: string): void {
-    const text = readFileSync(join(copy, 'seal.json'), 'utf8');
-    expect(text).toMatch(from);
-    writeFileSync(join(copy, 'seal.json'), text.replace(from, to));
-  }
-
-  it.each([
-    ['lost a file', (copy: string) => rmSync(join(copy, 'node_modules/part-3/index.js'))],
-    ['was made before the machine was started again', (copy: string) => reseal(copy, /"boot":"[^"]*"/, '"boot":"earlier"')],
-    ['has a seal of another form', (copy: string) => reseal(copy, /"form":\d+/, '"form":0')],
-    ['is of another tree', (copy: string) => reseal(copy, /"manifest":"[^"]*"/, '"manifest":"0"')],
-    ['is two hours old, and lost a file inside of a package', (copy: string) => {
-      rmSync(join(copy, 'node_modules/part-3/lib/inner.js'));
-      reseal(copy, /"made":\d+/, `"made":${Date.now() - 7_200_000}`);
-    }],
-    ['is half there', (copy: string) => rmSync(join(copy, 'seal.json'))],
-  ])('that %s is not used', async (_, damage) => {
-    const { directory, worker, shelf, tree } = await prepared();
-    damage(join(shelf, readdirSync(shelf)[0]!));
-    expect((await lab.npm(worker, directory, ['ci'])).stdout).toContain('30 from the cache');
-    expect(treeOf(directory)).toEqual(tree);
-  });
 });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LocalCache } from '../../src/cache/local.ts';
@@ -23,6 +23,14 @@ describe('a workshop', () => {
   it.skipIf(!twoDisks)('lies in the target if the cache is on another file system', () => {
     const target = site(MEMORY);
     expect(dirname(openWorkshop(tempCache(), target))).toBe(target);
+  });
+
+  it('lies in the target if what is made in the cache gets the group of the cache', () => {
+    const target = site();
+    const cache = tempCache();
+    mkdirSync(cache.path('placing'), { recursive: true });
+    chmodSync(cache.path('placing'), 0o2755);
+    expect(dirname(openWorkshop(cache, target))).toBe(target);
   });
 
   it('lies in the target if the cache cannot be written', () => {

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NpmLab } from '../e2e/support/npm-lab.ts';
+import { tryClaim } from '../../src/cache/claim.ts';
+import { NpmLab, removeTreeCopies, shelvesOf } from '../e2e/support/npm-lab.ts';
 import { treeOf, type Tree } from '../e2e/support/tree.ts';
 import type { Env, Worker } from '../e2e/support/worker.ts';
 import { endBackground, remove } from '../e2e/support/world.ts';
@@ -86,16 +87,52 @@ async function attack({ fixture: { project, before, expected }, worker, mode, co
 
 describe.skipIf(reason !== undefined)('an npm ci that is ended', () => {
   it.each([
-    ['KILL', 'on'],
-    ['KILL', 'off'],
-    ['TERM', 'on'],
-    ['TERM', 'off'],
-  ] as const)('by %s while it replaces a tree (ready copies %s) is put right by the next one', async (signal, ready) => {
-    await attackServed(few, { PKG_CACHE_READY_COPIES: ready }, { count: 16, threads: false, signal });
+    ['KILL', 'of a tree'],
+    ['KILL', 'of packages'],
+    ['KILL', 'none'],
+    ['TERM', 'of a tree'],
+    ['TERM', 'of packages'],
+    ['TERM', 'none'],
+  ] as const)('by %s while it replaces a tree (ready copies: %s) is put right by the next one', async (signal, ready) => {
+    await attackServed(few, ready, { count: 16, threads: false, signal });
   }, 600_000);
 
   it.each(['KILL', 'TERM'] as const)('by %s while a thread helps is put right by the next one', async (signal) => {
-    await attackServed(many, { PKG_CACHE_READY_COPIES: 'off' }, { count: 10, threads: true, signal });
+    await attackServed(many, 'none', { count: 10, threads: true, signal });
+  }, 900_000);
+
+  it.each(['signal=KILL', 'error=ENOSPC'])('%s in the background, while copies are made, leaves none that is wrong', async (what) => {
+    const { project, restore, expected } = few;
+    const { worker, restoreCache } = await served(few, 'of packages');
+    const app = /^pkgc_app='(.*)'$/m.exec(readFileSync(join(worker.shims, 'npm'), 'utf8'))![1]!;
+    const begin = async (): Promise<void> => {
+      await endBackground(worker.cache);
+      restore();
+      restoreCache();
+      const held = tryClaim(worker.backgroundClaim)!; // what is spooled now waits
+      expect((await lab.npm(worker, project, ['ci'])).stdout).toContain('from the cache');
+      await endBackground(worker.cache);
+      held.release();
+    };
+    await begin();
+    const command = [process.execPath, app, 'background'];
+    const points = await samplePoints(command, { env: worker.env, cwd: '/' }, 20, { since: /v1\/ready\//, threads: false });
+    expect(points.length).toBeGreaterThan(8);
+    for (const point of points) {
+      const at = `${point.call} ${point.when}`;
+      await begin();
+      await runInjected(point, what, command, { env: worker.env, cwd: '/' });
+      await worker.settle();
+      const { trees, packages } = shelvesOf(worker);
+      const copies = [...trees, ...packages].flatMap((shelf) => readdirSync(shelf));
+      expect.soft({ at, halves: copies.filter((name) => name.startsWith('.')) }).toEqual({ at, halves: [] });
+      if (what === 'signal=KILL') expect.soft({ at, copies: copies.length }).toEqual({ at, copies: 25 });
+      for (const round of ['tree', 'packages']) {
+        if (round === 'packages') removeTreeCopies(worker);
+        expect.soft((await lab.npm(worker, project, ['ci'])).stdout).toContain('from the cache');
+        expect.soft({ at, round, tree: treeOf(project) }).toEqual({ at, round, tree: expected });
+      }
+    }
   }, 900_000);
 
   it('while it pulls from a store is put right by the next one', async () => {
@@ -110,15 +147,24 @@ describe.skipIf(reason !== undefined)('an npm ci that is ended', () => {
   }, 600_000);
 });
 
+type Ready = 'of a tree' | 'of packages' | 'none';
+
 /** Attacks installs that are served from the local cache. */
-async function attackServed(fixture: Fixture, env: Env, how: Pick<Attack, 'count' | 'threads' | 'signal'>): Promise<void> {
-  const { project, restore } = fixture;
-  const worker = await lab.filled(project, { PKG_CACHE_STORE: undefined, ...env });
-  await lab.npm(worker, project, ['ci']); // asks for a copy
+async function attackServed(fixture: Fixture, ready: Ready, how: Pick<Attack, 'count' | 'threads' | 'signal'>): Promise<void> {
+  const { worker, restoreCache } = await served(fixture, ready);
+  const prepare = (): void => (fixture.restore(), restoreCache());
+  await lab.withoutRegistry(() => attack({ ...how, fixture, worker, mode: 'npm', since: /claims\/env-/, prepare }));
+}
+
+/** A worker that has served a project, and has the copies that the next install is to be served with. */
+async function served({ project, restore }: Fixture, ready: Ready): Promise<{ worker: Worker; restoreCache: () => void }> {
+  const worker = await lab.filled(project, { PKG_CACHE_STORE: undefined, PKG_CACHE_READY_COPIES: ready === 'none' ? 'off' : 'on' });
+  await lab.npm(worker, project, ['ci']); // asks for copies
   await worker.settle();
   restore();
   await endBackground(worker.cache);
-  const restoreCache = keep(worker.cache);
-  const prepare = (): void => (restore(), restoreCache());
-  await lab.withoutRegistry(() => attack({ ...how, fixture, worker, mode: 'npm', since: /claims\/env-/, prepare }));
+  if (ready === 'of packages') removeTreeCopies(worker);
+  const { trees, packages } = shelvesOf(worker);
+  expect({ trees: trees.length, packages: packages.length > 0 }).toEqual({ trees: ready === 'of a tree' ? 1 : 0, packages: ready !== 'none' });
+  return { worker, restoreCache: keep(worker.cache) };
 }

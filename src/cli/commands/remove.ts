@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { discardReady } from '../../cache/clean.ts';
+import { discardReady } from '../../cache/shelves.ts';
 import type { Command } from '../command.ts';
 import { describe } from '../../cache/local.ts';
 import { PkgCacheError } from '../../errors.ts';

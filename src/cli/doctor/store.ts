@@ -71,7 +71,7 @@ async function checkListing(store: Store): Promise<Check> {
     await store.list(`v${LAYOUT}/`, { limit: 1 });
     return ok('may be listed, which syncing and snapshots need');
   } catch (error) {
-    return failed('cannot be listed: this worker is served, but does not take part in the fleet', error, 'grant s3:ListBucket on the bucket');
+    return failed('cannot be listed: this worker is served, but does not take part in the fleet', error, 'let it list (S3: grant s3:ListBucket on the bucket)');
   }
 }
 
@@ -89,10 +89,10 @@ async function checkWriting(store: Store, key: string): Promise<Check[]> {
   const meet = barrier(WRITERS);
   const outcomes = await Promise.allSettled(Array.from({ length: WRITERS }, () => store.create(key, { pieces: meet(payload), atMost: payload.length })));
   const winners = outcomes.filter((outcome) => outcome.status === 'fulfilled' && outcome.value === 'created').length;
-  if (winners === 0) return [failed('cannot be written', firstReason(outcomes), 'set read_only = on for workers that are only to read, or grant s3:PutObject')];
+  if (winners === 0) return [failed('cannot be written', firstReason(outcomes), 'set read_only = on for workers that are only to read, or let this one write (S3: grant s3:PutObject)')];
   const checks = [await checkBytes(store, key, payload), describeWinners(winners)];
   await attempt(() => store.remove(key));
-  const stays = removing === undefined ? undefined : failed(`nothing can be removed: superseded snapshots stay, and so does the probe ${key}`, removing, 'grant s3:DeleteObject, or leave it at that');
+  const stays = removing === undefined ? undefined : failed(`nothing can be removed: superseded snapshots stay, and so does the probe ${key}`, removing, 'let it remove (S3: grant s3:DeleteObject), or leave it at that');
   return [...checks, stays ? { ...stays, level: 'note' } : ok('objects may be removed')];
 }
 

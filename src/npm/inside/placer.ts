@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import type { LocalCache, LocalEntry } from '../../cache/local.ts';
 import type { BuiltMeta } from '../built/key.ts';
-import { whatIsPassedOn } from '../../place/passed-on.ts';
+import { whatIsPassedOn } from '../../cache/passed-on.ts';
 import { copyPackage, modesOf } from '../copy-package.ts';
 import type { PackageMeta } from '../entry.ts';
 import { feedOne } from '../feed.ts';

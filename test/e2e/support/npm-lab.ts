@@ -1,6 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
+import { LocalCache } from '../../../src/cache/local.ts';
+import { readyShelves } from '../../../src/cache/shelves.ts';
+import { isTreeKey } from '../../../src/npm/entry.ts';
 import { startNpmRegistry, type NpmRegistry } from '../../support/npm-registry.ts';
 import { run, type Outcome } from '../../support/run.ts';
 import { treeOf, type Tree } from './tree.ts';
@@ -92,6 +95,20 @@ export class NpmLab {
 export function removeModules(directory: string): void {
   remove(join(directory, 'node_modules'));
   for (const name of existsSync(join(directory, 'packages')) ? readdirSync(join(directory, 'packages')) : []) remove(join(directory, 'packages', name, 'node_modules'));
+}
+
+/** Where the ready copies of a worker are, used up or not: of whole trees, and of packages. */
+export function shelvesOf({ cache: directory }: Worker): { trees: string[]; packages: string[] } {
+  const cache = new LocalCache(directory);
+  const ids = [...readyShelves(cache).keys()];
+  const shelves = (which: readonly string[]): string[] => which.flatMap((id) => readyShelves(cache).get(id) ?? []);
+  const isTree = (id: string): boolean => isTreeKey(cache.byId(id)?.entry.key);
+  return { trees: shelves(ids.filter(isTree)), packages: shelves(ids.filter((id) => !isTree(id))) };
+}
+
+/** Has a worker put the next tree together from its packages. */
+export function removeTreeCopies(worker: Worker): void {
+  for (const shelf of shelvesOf(worker).trees) remove(shelf);
 }
 
 /** What npm says, without the time that it took, and without our line. */
