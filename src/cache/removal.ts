@@ -1,8 +1,8 @@
-import { closeSync, lstatSync, mkdirSync, openSync, renameSync, rmSync, utimesSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, renameSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { systemCode } from '../errors.ts';
 import { readers, type Reader } from './lease.ts';
+import { moveToTrash } from './trash.ts';
 
 /**
  * How an entry goes, so that no install that is reading it ever notices:
@@ -45,9 +45,8 @@ export function purge(dir: string, { trash, leases }: Bin, { delayed = false } =
   if (readers(leases).some((reader) => mayRead(reader, marked))) return 'in use';
   // Only one of those who want to gets past this; so nobody moves away what another has put in the same place since.
   if (!moved(join(dir, REMOVED), join(dir, 'purging'))) return 'gone';
-  mkdirSync(trash, { recursive: true });
-  const path = join(trash, randomBytes(8).toString('hex'));
-  if (!moved(dir, path)) return 'gone';
+  const path = moveToTrash(trash, dir);
+  if (path === undefined) return 'gone';
   if (!delayed) rmSync(path, { recursive: true, force: true });
   return 'purged';
 }

@@ -7,6 +7,7 @@ import { listDir } from './sweep.ts';
 import type { LocalCache } from './local.ts';
 import { whatIsPassedOn } from './passed-on.ts';
 import { hasRoomFor } from './room.ts';
+import { moveToTrash } from './trash.ts';
 
 /** What decides owner and modes of the files that a process makes. */
 export interface Ownership {
@@ -90,8 +91,7 @@ export class Shelf {
   /** An install has no time for that: what is in the trash goes in the background. */
   #throwAway(directory: string): void {
     try {
-      mkdirSync(this.#cache.path('trash'), { recursive: true });
-      renameSync(directory, this.#cache.path('trash', randomBytes(8).toString('hex')));
+      moveToTrash(this.#cache.path('trash'), directory);
     } catch {
       rmSync(directory, { recursive: true, force: true });
     }

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { lstatSync, mkdirSync, renameSync, rmSync, rmdirSync } from 'node:fs';
+import { lstatSync, rmSync, rmdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { entryStatus } from './listing.ts';
 import type { LocalCache } from './local.ts';
 import { listDir } from './sweep.ts';
+import { moveToTrash } from './trash.ts';
 
 /** Where the ready copies of each entry are, by its id. */
 export function readyShelves(cache: LocalCache): Map<string, string[]> {
@@ -49,13 +49,11 @@ export function discardReady(cache: LocalCache, ids: readonly string[]): void {
 
 /** Takes a shelf away. An install takes a ready copy by one rename; so does this. */
 export function discard(cache: LocalCache, path: string): void {
-  const aside = cache.path('trash', randomBytes(8).toString('hex'));
   try {
-    mkdirSync(cache.path('trash'), { recursive: true });
-    renameSync(path, aside);
-    rmSync(aside, { recursive: true, force: true });
+    const aside = moveToTrash(cache.path('trash'), path);
+    if (aside !== undefined) rmSync(aside, { recursive: true, force: true });
   } catch {
-    // Gone already, or another user's.
+    // Another user's.
   }
 }
 

@@ -1,5 +1,5 @@
-import { mkdirSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { mkdirSync, readdirSync, rmdirSync, statSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { deviceOf } from '../cache/copy.ts';
 import type { LocalCache } from '../cache/local.ts';
@@ -7,6 +7,7 @@ import { whatIsPassedOn } from '../cache/passed-on.ts';
 import { sha256 } from '../hash.ts';
 import { exists, journalOf, recover } from './undo.ts';
 import { listDir } from '../cache/sweep.ts';
+import { moveToTrash } from '../cache/trash.ts';
 
 /**
  * The workshop of an install: a private directory from which files can be renamed into the target. It lies in the cache if that is on the
@@ -63,8 +64,7 @@ function removeTree(directory: string): void {
 /** As `removeWorkshop`, where there may be much in it: in the cache it only goes to the trash, which a process in the background empties. */
 export function discardWorkshop(cache: LocalCache, workshop: string): void {
   try {
-    mkdirSync(cache.path('trash'), { recursive: true });
-    if (dirname(workshop) === cache.path('placing')) return renameSync(workshop, cache.path('trash', basename(workshop)));
+    if (dirname(workshop) === cache.path('placing')) return void moveToTrash(cache.path('trash'), workshop);
   } catch {
     // Then it takes longer.
   }
