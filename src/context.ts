@@ -57,6 +57,7 @@ export interface InstallContext {
   /** What the cache is for. Rules about packages the cache obeys by itself; those about an index need to know the request. */
   readonly policy: Policy;
   readonly linkMode: LinkMode;
+  /** Whether ready copies are made, and taken: where files are linked there is nothing to copy in advance. */
   readonly readyCopies: boolean;
   /** Undefined without a store. */
   readonly openRemote: () => Promise<Remote | undefined>;

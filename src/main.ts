@@ -182,7 +182,7 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
     cache,
     policy,
     linkMode: settings.linkMode,
-    readyCopies: settings.readyCopies,
+    readyCopies: settings.readyCopies && settings.linkMode === 'private',
     openRemote: () => openRemote(cache, settings, env),
     role,
     checkpoint: () => interruption.check(),

@@ -31,7 +31,7 @@ export async function install(given: InstallContext): Promise<Decision> {
   if (context.role === 'aside' && guess && isNew(context, guess)) return { kind: 'continue' };
   const { serve, helperFor } = await import('./serve.ts');
   // It starts while the lockfile is read.
-  const helper = guess && recognised.passedOn === undefined && !isPrepared(context.cache, context.owner, guess.key) ? helperFor(context, recognised.request, guess.key) : undefined;
+  const helper = guess && recognised.passedOn === undefined && !isPrepared(context.cache, context.owner, guess.key) ? helperFor(context, guess.key) : undefined;
   const { request, project, key, notServed } = considerProject(context, recognised, guess);
   try {
     if (notServed === undefined && project && key && (await serve({ context, request, project, key, started }, helper))) return { kind: 'exit', outcome: { code: 0 } };
@@ -85,7 +85,7 @@ function recognise(context: InstallContext): Recognised | LeftToNpm {
   return { request, passedOn: recognition.kind === 'passthrough' ? recognition.reason : whyNotOwned(request, context) };
 }
 
-/** npm's own umask is for what it unpacks: what it makes besides, the packages' directories among it, and bins have the process's modes (pacote's fetcher.js, bin-links' fix-bin.js). */
+/** What is served has the modes of the process's umask. npm's own is for what it unpacks: what it makes besides, the packages' directories among it, and bins have the process's modes (pacote's fetcher.js, bin-links' fix-bin.js). */
 function whyNotOwned({ umask }: NpmRequest, { owner }: InstallContext): string | undefined {
   return (umask & ~owner.umask) === 0 ? undefined : "npm's umask is not the process's";
 }

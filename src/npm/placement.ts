@@ -51,16 +51,9 @@ export class Placement {
     this.#serving = serving;
   }
 
-  /** Of the process and of npm's settings together. */
-  get umask(): number {
-    const { context, request } = this.#serving;
-    return context.owner.umask | request.umask;
-  }
-
   /** Whether copies of a tree, and of its packages, are made in advance. */
   mayPrepare({ entry }: TreeEntry): boolean {
-    const { readyCopies, linkMode } = this.#serving.context;
-    return readyCopies && linkMode === 'private' && entry.meta.packages.length >= MANY_PACKAGES;
+    return this.#serving.context.readyCopies && entry.meta.packages.length >= MANY_PACKAGES;
   }
 
   /** By a copy that was made in advance; false if there is none. */
@@ -76,7 +69,7 @@ export class Placement {
 
   async #put(tree: TreeEntry, fill: Fill, { packages }: { packages: boolean }): Promise<boolean> {
     const { context, project } = this.#serving;
-    const made = new Tree({ cache: context.cache, umask: this.umask, project, meta: tree.entry.meta });
+    const made = new Tree({ cache: context.cache, umask: context.owner.umask, project, meta: tree.entry.meta });
     let known: Known | undefined;
     try {
       known = await fill(made.stage);
@@ -94,7 +87,7 @@ export class Placement {
     this.#tell(known);
     this.#note(tree, known);
     made.close();
-    if (this.mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, umask: this.umask, known, packages } satisfies PrepareDetails);
+    if (this.mayPrepare(tree)) context.assembleAgain({ key: tree.entry.key, known, packages } satisfies PrepareDetails);
     return true;
   }
 

@@ -18,8 +18,6 @@ import { assemble } from './stage.ts';
 /** A tree that is to be put together in advance. */
 export interface PrepareDetails {
   readonly key: EntryKey;
-  /** Of the process and of npm's settings together. */
-  readonly umask: number;
   readonly known: Known;
   /** It was put together from its packages, which may be wanted for other trees: there are to be copies of those, too. */
   readonly packages?: boolean;
@@ -60,14 +58,14 @@ export function takePrepared(cache: LocalCache, owner: Ownership, id: string, de
  * Makes a copy of a whole tree, unless there is one, or something of it is missing by now; then those of its packages, as many of each as there
  * are in the tree. Every file is compared with its manifest.
  */
-export function prepareTree(cache: LocalCache, { key, umask, known, packages }: PrepareDetails, owner: Ownership): void {
+export function prepareTree(cache: LocalCache, { key, known, packages }: PrepareDetails, owner: Ownership): void {
   const tree = cache.lookup<TreeMeta>(key);
   const hidden = tree && readHidden(tree);
   if (!hidden || tree?.hash !== known.manifest) return;
   const { found, missing } = findPackages(cache, packagesOfTree(tree, hidden, new Set(known.built.map(([location]) => location))));
   const builtEntries = new Map(known.built.flatMap(([location, , id]): [string, BuiltEntry][] => [cache.byId<BuiltMeta>(id)].flatMap((entry) => (entry ? [[location, entry]] : []))));
   if (missing.length > 0 || builtEntries.size < known.built.length) return;
-  const parts = { cache, linkMode: 'private', umask, meta: tree.entry.meta, hidden, packages: found, built: builtEntries } as const;
+  const parts = { cache, linkMode: 'private', umask: owner.umask, meta: tree.entry.meta, hidden, packages: found, built: builtEntries } as const;
   const bytes = [...found.values(), ...builtEntries.values()].reduce((sum, { entry }) => sum + entry.size, 0);
   for (const entry of [tree, ...found.values(), ...builtEntries.values()]) cache.touch(entry); // whoever takes the copy uses them
   const hadRoom = new Shelf(cache, owner, tree.id).put(bytes, (directory) => {
@@ -80,7 +78,7 @@ export function prepareTree(cache: LocalCache, { key, umask, known, packages }: 
     seal(directory, { ...known, entries: found.size + builtEntries.size, bytes });
   });
   // The same project is installed again more often than another one with the same packages.
-  if (packages === true && hadRoom) new ReadyPackages(cache, { ...owner, umask }).prepare(tree.entry.meta.packages.flatMap(([location, integrity]) => builtEntries.get(location) ?? found.get(integrity) ?? []));
+  if (packages === true && hadRoom) new ReadyPackages(cache, owner).prepare(tree.entry.meta.packages.flatMap(([location, integrity]) => builtEntries.get(location) ?? found.get(integrity) ?? []));
 }
 
 /** The hidden lockfile of a tree; undefined for one that is damaged. */

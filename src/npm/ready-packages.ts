@@ -8,7 +8,6 @@ import { PkgCacheError } from '../errors.ts';
 import type { BuiltEntry } from './built/find.ts';
 import { copyPackage, modesOf, type CopyContext } from './copy-package.ts';
 import type { PackageEntry } from './entry.ts';
-import type { NpmRequest } from './recognise/request.ts';
 import { areUntouched, bootId, directoriesOf, readJson, type Directories } from './seal.ts';
 
 /**
@@ -23,7 +22,6 @@ export class ReadyPackages {
   /** Nothing can be renamed from there to where it is wanted. */
   #isElsewhere = false;
 
-  /** `owner.umask`: of the process and of npm's settings together. */
   constructor(cache: LocalCache, owner: Ownership) {
     this.#cache = cache;
     this.#owner = owner;
@@ -72,8 +70,8 @@ export class ReadyPackages {
 }
 
 /** What an install may take; undefined where it is not to take any. */
-export function readyPackages({ cache, owner, readyCopies, linkMode }: InstallContext, { umask }: NpmRequest): ReadyPackages | undefined {
-  return readyCopies && linkMode === 'private' ? new ReadyPackages(cache, { ...owner, umask: owner.umask | umask }) : undefined;
+export function readyPackages({ cache, owner, readyCopies }: InstallContext): ReadyPackages | undefined {
+  return readyCopies ? new ReadyPackages(cache, owner) : undefined;
 }
 
 /** Lies in a copy until that is taken. */

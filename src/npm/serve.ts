@@ -13,13 +13,12 @@ import type { Sizes } from './placing.ts';
 import { readHidden, type Known } from './prepared.ts';
 import { pullPackages } from './pull.ts';
 import { readyPackages } from './ready-packages.ts';
-import type { NpmRequest } from './recognise/request.ts';
 import { assemble } from './stage.ts';
 import { whyNotTrusted } from './trust.ts';
 
 /** A thread that is likely to be of help. It is called before the lockfile is read, by whoever then calls `serve`. */
-export function helperFor(context: InstallContext, request: NpmRequest, tree: EntryKey): Helper | undefined {
-  return threadFor(context.cache, tree, readyPackages(context, request));
+export function helperFor(context: InstallContext, tree: EntryKey): Helper | undefined {
+  return threadFor(context.cache, tree, readyPackages(context));
 }
 
 /**
@@ -109,12 +108,12 @@ class Attempt {
 
   /** Package by package, by two threads where there are many. Whatever is not as it should be, the other way finds out. */
   async #placeTogether(tree: TrustedTree): Promise<boolean> {
-    const { context, request } = this.#serving;
-    const { cache, linkMode } = context;
+    const { context } = this.#serving;
+    const { cache, linkMode, owner } = context;
     const ids = new Map(tree.wanted.map((each) => [each.integrity, entryId(each.key)]));
     if (!this.#isAllowed(tree) || !this.#hasBuilt(tree) || ![...ids.values()].every((id) => existsSync(`${cache.entryDir(id)}/entry.sha256`))) return false;
-    const ready = this.#placement.mayPrepare(tree) ? readyPackages(context, request) : undefined;
-    const whole = { cache, linkMode, umask: this.#placement.umask, meta: tree.entry.meta, hidden: tree.hidden, ids, built: this.#built, ready };
+    const ready = this.#placement.mayPrepare(tree) ? readyPackages(context) : undefined;
+    const whole = { cache, linkMode, umask: owner.umask, meta: tree.entry.meta, hidden: tree.hidden, ids, built: this.#built, ready };
     return await this.#placement.put(tree, async (stage) => {
       const sizes = await assembleTogether(this.#helper, stage, whole);
       return sizes && this.#knownOf(tree, sizes);
@@ -128,8 +127,8 @@ class Attempt {
   }
 
   async #place(tree: TrustedTree): Promise<boolean> {
-    const { cache, linkMode } = this.#serving.context;
-    const parts = { cache, linkMode, umask: this.#placement.umask, meta: tree.entry.meta, hidden: tree.hidden, packages: this.#packages, built: this.#built };
+    const { cache, linkMode, owner } = this.#serving.context;
+    const parts = { cache, linkMode, umask: owner.umask, meta: tree.entry.meta, hidden: tree.hidden, packages: this.#packages, built: this.#built };
     return await this.#placement.put(tree, (stage) => {
       assemble(stage, parts);
       const entries = [...this.#packages.values(), ...this.#built.values()];

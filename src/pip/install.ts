@@ -271,8 +271,7 @@ class Attempt {
   }
 
   #usesReadyCopies(placements: readonly Placement[]): boolean {
-    const { readyCopies, linkMode } = this.#context;
-    return readyCopies && linkMode === 'private' && placements.reduce((sum, { entry }) => sum + entry.entry.count, 0) >= MANY_FILES;
+    return this.#context.readyCopies && placements.reduce((sum, { entry }) => sum + entry.entry.count, 0) >= MANY_FILES;
   }
 }
 

@@ -68,7 +68,7 @@ function contextFor(tool: string, argv: readonly string[], { env, settings, cach
     cache,
     policy,
     linkMode: settings.linkMode,
-    readyCopies: settings.readyCopies,
+    readyCopies: settings.readyCopies && settings.linkMode === 'private',
     openRemote,
     role: 'in charge',
     checkpoint: () => undefined,
