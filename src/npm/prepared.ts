@@ -12,7 +12,7 @@ import { parseLock, type Lock } from './lockfile.ts';
 import type { Summary } from './output.ts';
 import { findPackages, packagesOfTree } from './packages.ts';
 import { ReadyPackages } from './ready-packages.ts';
-import { areUntouched, bootId, directoriesOf, readJson, type Directories } from './seal.ts';
+import { areUntouched, bootId, directoriesOf, readJson, readSeal, type Directories } from './seal.ts';
 import { assemble } from './stage.ts';
 
 /** A tree that is to be put together in advance. */
@@ -48,7 +48,7 @@ export function isPrepared(cache: LocalCache, owner: Ownership, key: EntryKey): 
 export function takePrepared(cache: LocalCache, owner: Ownership, id: string, destination: string, wanted: (known: Known) => boolean): Known | undefined {
   let sealed: Seal | undefined;
   const taken = new Shelf(cache, owner, id).take(destination, (copy) => {
-    sealed = readSeal(copy);
+    sealed = readSeal<Seal>(join(copy, SEAL), FORM);
     return sealed !== undefined && wanted(sealed.known) && isUntouched(copy, sealed);
   });
   return taken === 'taken' ? sealed?.known : undefined;
@@ -95,7 +95,7 @@ export function readHidden({ dir, entry }: TreeEntry): Lock | undefined {
 const SEAL = 'seal.json';
 const INNER = 'directories.json';
 
-/** Of a seal. One of another form, by another version of ours, counts as none. */
+/** Of a seal (`readSeal`). */
 const FORM = 5;
 
 interface Seal {
@@ -126,9 +126,4 @@ function isUntouched(root: string, { boot, made, directories }: Seal): boolean {
   if (boot !== bootId() || !areUntouched(root, directories)) return false;
   const age = Date.now() - made;
   return (age >= 0 && age < YOUNG) || areUntouched(root, readJson(join(root, INNER)) as Directories | undefined);
-}
-
-function readSeal(root: string): Seal | undefined {
-  const sealed = readJson(join(root, SEAL)) as Partial<Seal> | undefined;
-  return sealed?.form === FORM ? (sealed as Seal) : undefined;
 }

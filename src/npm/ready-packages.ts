@@ -8,7 +8,7 @@ import { PkgCacheError } from '../errors.ts';
 import type { BuiltEntry } from './built/find.ts';
 import { copyPackage, modesOf, type CopyContext } from './copy-package.ts';
 import type { PackageEntry } from './entry.ts';
-import { areUntouched, bootId, directoriesOf, readJson, type Directories } from './seal.ts';
+import { areUntouched, bootId, directoriesOf, readSeal, type Directories } from './seal.ts';
 
 /**
  * Ready copies of packages (shelf.ts), of which a tree that was never put together before takes one rename each. They are told from those that
@@ -37,7 +37,7 @@ export class ReadyPackages {
     if (this.#isElsewhere || !this.shelves.has(id)) return undefined;
     let bytes: number | undefined;
     const taken = this.#shelf(id).take(to, (copy) => {
-      const sealed = readSeal(copy);
+      const sealed = readSeal<Seal>(`${copy}/${SEAL}`, FORM);
       bytes = sealed?.bytes;
       return sealed?.boot === (this.#boot ??= bootId()) && areUntouched(copy, sealed?.directories);
     });
@@ -77,7 +77,7 @@ export function readyPackages({ cache, owner, readyCopies }: InstallContext): Re
 /** Lies in a copy until that is taken. */
 const SEAL = '.pkg-cache-seal.json';
 
-/** Of a seal. One of another form, by another version of ours, counts as none. */
+/** Of a seal (`readSeal`). */
 const FORM = 1;
 
 interface Seal {
@@ -95,9 +95,4 @@ function make(directory: string, entry: PackageEntry | BuiltEntry, copying: Copy
   const path = `${directory}/${SEAL}`;
   writeFileSync(path, '', { flag: 'wx' }); // which changes the time of the directory
   writeFileSync(path, JSON.stringify({ form: FORM, boot: bootId(), bytes: entry.entry.size, directories: directoriesOf(directory) } satisfies Seal));
-}
-
-function readSeal(directory: string): Seal | undefined {
-  const sealed = readJson(`${directory}/${SEAL}`) as Partial<Seal> | undefined;
-  return sealed?.form === FORM ? (sealed as Seal) : undefined;
 }

@@ -20,6 +20,12 @@ export function areUntouched(root: string, directories: Directories | undefined)
   return directories?.every(([path, mtimeMs]) => lstatSync(at(root, path), { throwIfNoEntry: false })?.mtimeMs === mtimeMs) === true;
 }
 
+/** What the seal in a file says; undefined for one of another form, which is by another version of ours. */
+export function readSeal<Seal extends { readonly form: number }>(path: string, form: Seal['form']): Seal | undefined {
+  const sealed = readJson(path) as Partial<Seal> | undefined;
+  return sealed?.form === form ? (sealed as Seal) : undefined;
+}
+
 /** What a file says; undefined if it is not there, or half there. */
 export function readJson(path: string): unknown {
   try {
