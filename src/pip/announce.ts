@@ -1,4 +1,5 @@
-import { dirname, normalize, relative, resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { dirname, join, normalize, relative, resolve } from 'node:path';
 import type { Closure, Wanted } from './closure.ts';
 import type { InstallContext } from '../context.ts';
 import type { PipManifest } from './entry.ts';
@@ -13,6 +14,13 @@ import type { Understood } from './understand.ts';
 export type SourceOf = (entry: PipManifest) => 'cached' | 'store';
 
 type Served = Placement & { readonly wanted: Wanted };
+
+/** With `-v`, pip begins by saying which pip it is (pip/_internal/utils/misc.py, get_pip_version); `--python` starts the one that links lead to. */
+export function announcePip(output: Output, { request, python: { pip, facts } }: Understood): void {
+  const directory = join(pip.directory, 'pip');
+  const [major, minor] = facts.version;
+  output.verbose(`Using pip ${pip.version} from ${request.python === undefined ? directory : realpathSync(directory)} (python ${major}.${minor})`);
+}
 
 /** pip's lines for requirements whose marker does not hold here. */
 export function announceIgnored(output: Output, { request, python }: Understood): void {

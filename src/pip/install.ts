@@ -11,7 +11,7 @@ import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
 import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/workshop.ts';
-import { announceEnd, announceHits, announceIgnored, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
+import { announceEnd, announceHits, announceIgnored, announcePip, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
 import type { MissReason } from '../stats/record.ts';
 import { whyNotServed } from './refusals.ts';
 import { Search } from './search.ts';
@@ -222,6 +222,7 @@ class Attempt {
   #serve(closure: Closure, search: Search): Decision {
     const placements = this.#placements(closure, search);
     const installation = placements.length > 0 ? this.#place(placements) : undefined;
+    announcePip(this.#output, this.#understood);
     announceIgnored(this.#output, this.#understood);
     announceSatisfied(this.#output, closure, this.#context.cwd);
     announceHits(this.#output, closure, placements, search.sourceOf);

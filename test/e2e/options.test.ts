@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { anyPython } from '../support/pythons.ts';
@@ -235,5 +235,20 @@ describe('how much is said', () => {
     expect(mixed.stdout).toContain('pkg-cache: lib-two==1: miss');
     const open = await worker.pip(await world.venv(), ['install', '-v', 'tool==1.0']);
     expect(open.stdout).toContain('pkg-cache: left to pip: tool==1.0 needs lib, which is neither in the set nor installed');
+  });
+
+  it('with -v first of all which pip it is, and with --python which interpreter', async () => {
+    const other = await world.venv();
+    symlinkSync(made(join(world.root, 'elsewhere')), join(world.root, 'a-link'));
+    const venv = await world.venv('a-link/env');
+    for (const args of [['-v', 'install', ...SET], ['--python', other.python, 'install', '-v', ...SET]]) {
+      const hit = await worker.pip(venv, args);
+      expect(served(hit.stdout).sort()).toEqual(both);
+      const again = await offline(world, () => worker.pip(venv, args));
+      const pip = await world.realPip(venv, args);
+      expect(pip.stdout).toMatch(/^Using pip .* \(python \d+\.\d+\)\n/);
+      expect(hit.stdout.split('\n')[0]).toBe(pip.stdout.split('\n')[0]);
+      expect(again).toMatchObject({ code: 0, stdout: pip.stdout.replace(/^Looking in .*\n/m, '') });
+    }
   });
 });
