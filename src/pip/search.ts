@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import { isYanked, YANKED } from '../cache/yanked.ts';
 import type { InstallContext, Remote } from '../context.ts';
+import type { Brought } from './announce.ts';
 import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
 import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
 import { findInstalled, findLeftover, isReplaceable, readInstalledMetadata, type InstalledDistribution, type InstalledView } from './installed.ts';
@@ -92,9 +93,9 @@ export class Search {
    * What is installed now and was not when the search began, but for what was `placed` (names): what the real pip has brought, where it left no
    * report of that.
    */
-  broughtSince(placed: readonly string[]): { readonly name: string; readonly version: string }[] {
+  broughtSince(placed: readonly string[]): Brought[] {
     const isNew = ({ name, version }: InstalledDistribution): boolean => !placed.includes(name) && this.#environment.get(name)?.version !== version;
-    return [...findInstalled(this.#understood.python.sitePaths).values()].filter(isNew).map((found) => readInstalledMetadata(found) ?? found);
+    return [...findInstalled(this.#understood.python.sitePaths).values()].filter(isNew).map((found) => readInstalledMetadata(found) ?? { ...found, requiresDist: [] });
   }
 
   /** Where an entry came from, or would come from. */

@@ -14,12 +14,12 @@ interface RawItem {
   readonly download_info?: { readonly url?: string; readonly archive_info?: { readonly hash?: string; readonly hashes?: Record<string, string> } };
   readonly is_direct?: boolean;
   readonly is_yanked?: boolean;
-  readonly metadata?: { readonly name?: string; readonly version?: string };
+  readonly metadata?: { readonly name?: string; readonly version?: string; readonly requires_dist?: readonly string[] };
 }
 
-/** All that a report says was to be installed: `every` by name and version, `cachable` what may be cached, `yanked` what might, but that its index has withdrawn it. */
+/** All that a report says was to be installed: `every` by what its metadata says, `cachable` what may be cached, `yanked` what might, but that its index has withdrawn it. */
 export interface Report {
-  readonly every: readonly { readonly name: string; readonly version: string }[];
+  readonly every: readonly { readonly name: string; readonly version: string; readonly requiresDist: readonly string[] }[];
   readonly cachable: readonly ReportedInstall[];
   readonly yanked: readonly ReportedInstall[];
 }
@@ -35,7 +35,7 @@ export function parseReport(text: string): Report | undefined {
   const items = report.install as readonly RawItem[];
   const fromIndices = items.flatMap(fromIndex);
   return {
-    every: items.map((item) => ({ name: item.metadata?.name ?? '', version: item.metadata?.version ?? '' })),
+    every: items.map(({ metadata }) => ({ name: metadata?.name ?? '', version: metadata?.version ?? '', requiresDist: metadata?.requires_dist ?? [] })),
     cachable: fromIndices.filter(({ isYanked }) => isYanked !== true),
     yanked: fromIndices.filter(({ isYanked }) => isYanked === true),
   };

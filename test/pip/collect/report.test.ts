@@ -38,9 +38,9 @@ it.each([
 });
 
 it('names all that was to be installed, also what is not to be cached', () => {
-  expect(parseReport(report(item(), item({ is_direct: true, metadata: { name: 'b', version: '2' } })))?.every).toEqual([
-    { name: 'Ash', version: '1.0' },
-    { name: 'b', version: '2' },
+  expect(parseReport(report(item(), item({ is_direct: true, metadata: { name: 'b', version: '2', requires_dist: ['Ash'] } })))?.every).toEqual([
+    { name: 'Ash', version: '1.0', requiresDist: [] },
+    { name: 'b', version: '2', requiresDist: ['Ash'] },
   ]);
 });
 
