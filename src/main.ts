@@ -21,7 +21,8 @@ import { noteInstall } from './stats/record.ts';
  *     pip-shielded REAL ARG…   the same, for a caller that has signals ignored: never `continue`
  *     pip-continue REAL ARG…   has taken the shim's place: does it all
  *     npm REAL ARG…            the same for npm, which is never shielded
- *     npm-inside PLAN ARG…     becomes the real npm (launch.cts, npm/inside/npm.ts)
+ *     npm-inside PLAN REAL ARG…
+ *                              becomes the real npm (launch.cts, npm/inside/npm.ts)
  *     pkg-cache ARG…           the admin command
  *     background               empties the spool
  *     unpack-thread            unpacks for the thread that started this one (fleet/unpack-threads.ts)
@@ -192,7 +193,7 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
     runTool: async (toolEnv, inside) => {
       if (!inside) lease.release(); // what was to be placed has been
       process.umask(umask);
-      return await (inside ? runTool(inside.node, [launcher(), 'npm-inside', inside.plan, ...argv], toolEnv) : runTool(tool, argv, toolEnv));
+      return await (inside ? runTool(inside.node, [launcher(), 'npm-inside', inside.plan, tool, ...argv], toolEnv) : runTool(tool, argv, toolEnv));
     },
     newReport: () => {
       // The shim becomes the real tool, and can wait for nothing after that.

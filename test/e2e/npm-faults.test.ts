@@ -110,3 +110,26 @@ describe('a cache that', () => {
     rmSync(join(project, 'node_modules'), { recursive: true });
   });
 });
+
+/** Has Node run this before anything else: in a process that is to become npm, and is told what to do there by the file `plan`. */
+function preload(name: string, code: string): Record<string, string> {
+  const file = join(lab.world.root, `${name}.cjs`);
+  writeFileSync(file, `const [, , mode, plan] = process.argv; if (mode === 'npm-inside') { ${code} }`);
+  return { NODE_OPTIONS: `--require=${file}` };
+}
+
+describe('an npm whose plan', () => {
+  it.each([
+    ['is gone', `require('fs').unlinkSync(plan)`],
+    ['is half there', `require('fs').truncateSync(plan, 10)`],
+  ])('%s is the real npm', async (title, code) => {
+    removeModules(project);
+    const seen = join(lab.world.root, `${title}.seen`);
+    const env = preload(title.replaceAll(' ', '-'), `${code}; require('fs').writeFileSync(${JSON.stringify(seen)}, '');`);
+    const outcome = await lab.npm(lab.world.worker({ PKG_CACHE_STORE: undefined }), project, ['ci'], env);
+    expect(outcome).toMatchObject({ code: 0, stderr: '' });
+    expect(said(outcome)).toBe(said(reference));
+    expect(treeOf(project)).toEqual(expected);
+    expect(existsSync(seen)).toBe(true);
+  });
+});

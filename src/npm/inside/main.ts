@@ -1,4 +1,4 @@
 import { becomeNpm } from './npm.ts';
 
-// `npm-inside PLAN ARG…` (launch.cts).
+// `npm-inside PLAN REAL ARG…` (launch.cts).
 becomeNpm(process.argv.slice(3));

@@ -1,33 +1,39 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { realpathSync, writeFileSync } from 'node:fs';
 import Module from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { LocalCache } from '../../cache/local.ts';
+import { readJson } from '../seal.ts';
 import { extractWith, type Extract } from './extract.ts';
 import { Placer } from './placer.ts';
 import type { Plan } from './plan.ts';
 import { runScriptWith, ScriptLog, type RunScript } from './scripts.ts';
 
 /**
- * Becomes the real npm: this process is then as if its script had been called as `tool ARG…`, but that unpacking a tarball which the cache has
+ * Becomes the real npm: this process is then as if its script had been called as `TOOL ARG…`, but that unpacking a tarball which the cache has
  * unpacked already is putting it in place, and that install scripts whose outcome the cache has are spared. npm does all the rest itself:
- * what goes where, links, bins, the other scripts, lockfiles and words. Where an npm does not have the two functions that are replaced, it
- * is simply the real npm.
+ * what goes where, links, bins, the other scripts, lockfiles and words. Where an npm does not have the two functions that are replaced, or the
+ * plan is gone (somebody has cleaned up the cache directory), it is simply the real npm.
  *
  * The way in is what `require` returns inside of npm: `extract` of pacote (lib/index.js) and the function that is @npmcli/run-script.
  */
-export function becomeNpm([file = '', ...argv]: readonly string[]): void {
-  const plan = JSON.parse(readFileSync(file, 'utf8')) as Plan;
-  rmSync(file, { force: true });
-  process.argv = [process.execPath, plan.tool, ...argv];
+export function becomeNpm([file = '', tool = '', ...argv]: readonly string[]): void {
+  const plan = readJson(file) as Plan | undefined;
+  const script = realpathSync(tool);
+  process.argv = [process.execPath, resolve(tool), ...argv];
+  if (plan) follow(plan, dirname(dirname(script)));
+  load(script, null, true);
+}
+
+/** Has the npm in `directory` do what the plan says, and reports on that when it ends. */
+function follow(plan: Plan, directory: string): void {
   const placer = new Placer(plan, new LocalCache(plan.cacheDir));
   const log = new ScriptLog();
-  replaceModules(dirname(dirname(plan.script)), {
+  replaceModules(directory, {
     pacote: (exports) => extractWith(placer, exports as { extract: Extract }),
     '@npmcli/run-script': (exports) => runScriptWith(placer, log, plan.prefix, exports as RunScript),
   });
   process.on('log' as never, ((level: string, title: unknown, message: unknown) => log.heard(level, title, message)) as never);
   process.on('exit', () => tryToReport(plan.report, { placed: placer.placed, scripts: log.runs, unreviewed: log.unreviewed }));
-  load(plan.script, null, true);
 }
 
 type Load = (request: string, parent: { readonly filename?: string } | null, isMain: boolean) => unknown;

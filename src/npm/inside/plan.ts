@@ -5,9 +5,6 @@ export interface Plan {
   readonly umask: number;
   /** npm's cache. */
   readonly npmCache: string;
-  /** npm's own script, and what it was called by. */
-  readonly script: string;
-  readonly tool: string;
   /** The project. */
   readonly prefix: string;
   /** Ids of the entries of packages, by integrity. */

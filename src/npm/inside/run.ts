@@ -1,5 +1,5 @@
-import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import gte from 'semver/functions/gte.js';
 import type { InstallContext, Outcome } from '../../context.ts';
 import type { PackageEntry } from '../entry.ts';
@@ -45,7 +45,7 @@ export async function runWithCache(context: InstallContext, request: NpmRequest,
 }
 
 function makePlan(context: InstallContext, request: NpmRequest, project: Project, packages: readonly (readonly [integrity: string, entry: PackageEntry])[]): Plan | undefined {
-  const { cache, tool, cwd, env, owner } = context;
+  const { cache, env, owner } = context;
   const report = context.newReport();
   if (report === undefined) return undefined;
   // Who wants to see what scripts print has them run.
@@ -54,8 +54,6 @@ function makePlan(context: InstallContext, request: NpmRequest, project: Project
     cacheDir: dirname(cache.root),
     umask: owner.umask | request.umask,
     npmCache: request.cache,
-    script: realpathSync(tool),
-    tool: resolve(cwd, tool),
     prefix: request.prefix,
     packages: Object.fromEntries(packages.map(([integrity, { id }]) => [integrity, id])),
     built: Object.fromEntries([...built].map(([location, { id }]) => [location, id])),
