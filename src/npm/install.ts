@@ -139,15 +139,18 @@ function unlessUnrecognised<T>(read: () => T): T | undefined {
   }
 }
 
-/** npm looks at what is there, but for what `npm ci` removes first; and it does not want links in the place of node_modules. What is made here has what its directory passes on. */
+/** npm looks at what is there, but for what `npm ci` removes first; and it does not want links in the place of node_modules. What is made where they lie has what is passed on there: in node_modules, or in the project's directory, in which trees are put together where the cache cannot do. */
 function whyNotReplaced({ command }: NpmRequest, { directory, roots, emptied }: Project): string | undefined {
   for (const root of roots) {
-    const path = join(directory, root, 'node_modules');
+    const parent = join(directory, root);
+    const path = join(parent, 'node_modules');
     const stat = lstatSync(path, { throwIfNoEntry: false });
-    const passedOn = stat?.isDirectory() === false ? undefined : whatIsPassedOn(stat ? path : join(directory, root));
-    if (passedOn !== undefined) return `${join(directory, root)} passes ${passedOn} on`;
+    if (stat?.isDirectory() === false) return `${path} is no directory`;
+    for (const each of stat ? [parent, path] : [parent]) {
+      const passedOn = whatIsPassedOn(each);
+      if (passedOn !== undefined) return `${each} passes ${passedOn} on`;
+    }
     if (!stat) continue;
-    if (!stat.isDirectory()) return `${path} is no directory`;
     if ((command === 'install' || !emptied.has(root)) && readdirSync(path).length > 0) return `there is something in ${path}`;
   }
   return undefined;

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { MEMORY, twoDisks } from '../place/support.ts';
@@ -7,6 +7,7 @@ import { anyPython } from '../support/pythons.ts';
 import { DEFAULT_ACL } from './support/acl.ts';
 import { NpmLab, removeModules, said } from './support/npm-lab.ts';
 import { treeOf } from './support/tree.ts';
+import type { Env } from './support/worker.ts';
 
 let lab: NpmLab;
 
@@ -17,11 +18,21 @@ beforeAll(async () => {
 
 afterAll(() => lab.stop());
 
+/** Of which nobody need know. */
+const OTHER_GROUP = 54_321;
+
+/** A cache directory on another file system than all else, until the test has ended. */
+function onOtherDisk(): string {
+  const directory = mkdtempSync(join(MEMORY, 'pkg-cache-places-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return join(directory, 'cache');
+}
+
 describe('what is where the tree is to be', () => {
   /** Installs a project by the real npm and then through the shim, each time after `prepare`; what they say and leave. */
-  async function both(directory: string, prepare: (elsewhere: string) => void): Promise<[unknown, unknown]> {
+  async function both(directory: string, prepare: (elsewhere: string) => void, env: Env = {}): Promise<[unknown, unknown]> {
     const elsewhere = `${directory}-elsewhere`;
-    const worker = await lab.filled(directory);
+    const worker = await lab.filled(directory, env);
     const results = [];
     for (const install of [lab.realNpm.bind(lab), lab.npm.bind(lab, worker)]) {
       prepare(elsewhere);
@@ -57,6 +68,20 @@ describe('what is where the tree is to be', () => {
     expect(statSync(join(directory, 'node_modules/leaf')).mode & 0o7777).toBe(what === 'a default ACL' ? 0o770 : 0o2755);
   });
 
+  it.skipIf(process.platform !== 'linux' || !twoDisks || process.getuid?.() !== 0)('a project of another group, with the setgid bit, around a node_modules without it; the cache is on another file system (Linux, root)', async () => {
+    const directory = await lab.project({ dependencies: { leaf: '1.0.0' }, description: 'a group around' });
+    const prepare = (): void => {
+      removeModules(directory);
+      chmodSync(directory, 0o755);
+      mkdirSync(join(directory, 'node_modules'));
+      chownSync(directory, 0, OTHER_GROUP);
+      chmodSync(directory, 0o2755);
+    };
+    const [expected, actual] = await both(directory, prepare, { PKG_CACHE_DIR: onOtherDisk() });
+    expect(actual).toEqual(expected);
+    for (const name of ['leaf', 'leaf/index.js', '.bin/leaf', '.package-lock.json']) expect(lstatSync(join(directory, 'node_modules', name)).gid).toBe(process.getegid?.());
+  });
+
   it('packages in a directory that is depended on, which npm leaves there', async () => {
     const beside = JSON.stringify({ name: 'beside', version: '1.0.0', dependencies: { leaf: '1.0.0' } });
     const directory = await lab.project({ dependencies: { beside: 'file:vendor/beside' } }, { 'vendor/beside/package.json': beside });
@@ -72,9 +97,7 @@ describe('what is where the tree is to be', () => {
 it.skipIf(!twoDisks)('a cache on another file system serves over a tree that is there, and leaves nothing behind', async () => {
   const directory = await lab.project({ dependencies: { leaf: '1.0.0' }, description: 'two disks' });
   const { tree } = await lab.reference(directory);
-  const cache = mkdtempSync(join(MEMORY, 'pkg-cache-places-'));
-  onTestFinished(() => rmSync(cache, { recursive: true, force: true }));
-  const worker = await lab.filled(directory, { PKG_CACHE_DIR: join(cache, 'cache') });
+  const worker = await lab.filled(directory, { PKG_CACHE_DIR: onOtherDisk() });
   for (const time of ['no node_modules', 'an old one']) {
     const hit = await lab.npm(worker, directory, ['ci']);
     expect({ time, ...hit }).toMatchObject({ time, code: 0, stderr: '', stdout: expect.stringContaining('from the cache') as string });
