@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs';
 import { dirname, posix } from 'node:path';
 import type { Lock, LockPackage } from './lockfile.ts';
 
@@ -30,6 +31,32 @@ export function workspaceBins({ packages }: Pick<Lock, 'packages'>): Set<string>
   const linked = [...packages].filter(([location]) => holderOf(location) === undefined);
   return new Set(linked.flatMap(([location, entry]) => binsAt(packages, entry).map(([, path]) => posix.join(location, posix.join('/', path)))));
 }
+
+/** Whether a file begins with `#!` and its first line ends with CR LF, which npm makes an LF where it is a bin (bin-links, fix-bin.js). */
+export function hasCrlf(bytes: Buffer): boolean {
+  if (bytes.length < 2 || bytes.readUInt16BE() !== SHEBANG) return false;
+  return /^#![^\n]+\r\n/.test(bytes.toString('utf8', 0, FIRST_BYTES));
+}
+
+/** The same of the file at a path; false if it is not there, or is none. */
+export function isCrlfFile(path: string): boolean {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    const bytes = Buffer.alloc(FIRST_BYTES);
+    return hasCrlf(bytes.subarray(0, readSync(fd, bytes)));
+  } catch {
+    return false;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** `#!` */
+const SHEBANG = 0x2321;
+
+/** npm looks at as many. */
+const FIRST_BYTES = 2048;
 
 /** A link to a workspace or a directory has that one's bins. */
 function binsAt(packages: Lock['packages'], entry: LockPackage): [name: string, path: string][] {

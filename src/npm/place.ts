@@ -4,6 +4,7 @@ import type { LocalCache } from '../cache/local.ts';
 import { adopt } from '../place/adopt.ts';
 import { UndoLog, exists } from '../place/undo.ts';
 import { discardWorkshop, openWorkshop } from '../place/workshop.ts';
+import { isCrlfFile } from './bins.ts';
 import { HIDDEN_LOCKFILE } from './capture.ts';
 import { modesOf } from './copy-package.ts';
 import type { TreeMeta } from './entry.ts';
@@ -76,6 +77,16 @@ export class Tree {
     const now = Date.now() / 1000;
     utimesSync(path, now, now);
   }
+}
+
+/** Whether npm would write to what it does not make: a bin of a workspace, whose first line ends with CR LF. Nobody has seen that when the tree was made, after which it is another file. */
+export function changesBins({ directory }: Project, meta: TreeMeta): boolean {
+  // The links may not be there yet.
+  const behind = (bin: string): string => {
+    const [location = '', target = ''] = meta.links.find(([at]) => bin.startsWith(`${at}/`)) ?? [];
+    return join(dirname(location), target, bin.slice(location.length));
+  };
+  return binsOfLinks(meta).some((bin) => isCrlfFile(join(directory, behind(bin))));
 }
 
 /** The files that bins lead to by way of a link: those of workspaces. */

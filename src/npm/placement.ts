@@ -7,7 +7,7 @@ import { recoverTarget } from '../place/workshop.ts';
 import { builtKeys } from './built/find.ts';
 import type { TreeEntry } from './entry.ts';
 import { announce } from './output.ts';
-import { Tree } from './place.ts';
+import { Tree, changesBins } from './place.ts';
 import { MANY_PACKAGES, takePrepared, type Known, type PrepareDetails } from './prepared.ts';
 import type { Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
@@ -69,6 +69,7 @@ export class Placement {
 
   async #put(tree: TreeEntry, fill: Fill, { packages }: { packages: boolean }): Promise<boolean> {
     const { context, project } = this.#serving;
+    if (changesBins(project, tree.entry.meta)) return false;
     const made = new Tree({ cache: context.cache, umask: context.owner.umask, project, meta: tree.entry.meta });
     let known: Known | undefined;
     try {

@@ -5,6 +5,7 @@ import { CHUNK, type Reader } from '../archive/source.ts';
 import { TreeWriter, writeAll } from '../archive/tree.ts';
 import type { EntryFile } from '../cache/entry.ts';
 import { sha256 } from '../hash.ts';
+import { hasCrlf } from './bins.ts';
 import { packageFiles, type PackageFile } from './contents.ts';
 import { gunzip, type Tar } from './tar/gunzip.ts';
 import { readMembers, skip } from './tar/members.ts';
@@ -92,17 +93,6 @@ function writeLarge(reader: Reader, tree: TreeWriter, file: PackageFile): { hash
   });
   return { hash: digest.digest('hex'), hasCrlf: isCrlf };
 }
-
-/** bin-links, fix-bin.js, which looks at as many bytes. */
-const FIRST_BYTES = 2048;
-
-function hasCrlf(bytes: Buffer): boolean {
-  if (bytes.length < 2 || bytes.readUInt16BE() !== SHEBANG) return false;
-  return /^#![^\n]+\r\n/.test(bytes.toString('utf8', 0, FIRST_BYTES));
-}
-
-/** `#!` */
-const SHEBANG = 0x2321;
 
 function removingOnFailure<Result>(directory: string, action: () => Result): Result {
   try {

@@ -87,6 +87,22 @@ describe('npm ci', () => {
     expect(treeOf(directory)).toEqual(tree);
   });
 
+  it('leaves it to npm to change the first line of a workspace\'s bin, as long as it has CR LF', async () => {
+    const manifest = JSON.stringify({ name: 'one', version: '1.0.0', bin: 'cli.js' });
+    const directory = await lab.project({ workspaces: ['packages/*'], dependencies: { leaf: '2.0.0' }, description: 'CR LF' }, { 'packages/one/package.json': manifest });
+    const checkOut = (): void => writeFileSync(join(directory, 'packages/one/cli.js'), '#!/usr/bin/env node\r\n');
+    checkOut();
+    const { tree } = await lab.reference(directory);
+    const worker = await lab.filled(directory);
+    expect((await lab.npm(worker, directory, ['ci'])).stdout).toContain('from the cache');
+    expect(treeOf(directory)).toEqual(tree);
+    for (const prepare of [checkOut, () => (checkOut(), removeModules(directory))]) {
+      prepare();
+      expect(await lab.npm(worker, directory, ['ci'])).toMatchObject({ code: 0 });
+      expect(treeOf(directory)).toEqual(tree);
+    }
+  });
+
   it.each(['022', '077', '002'])('has the modes of umask %s', async (umask) => {
     const directory = await lab.project(PROJECT);
     const worker = await lab.filled(directory);
