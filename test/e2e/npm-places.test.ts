@@ -2,10 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { LocalCache } from '../../src/cache/local.ts';
+import { isAtWork } from '../../src/fleet/start.ts';
 import { MEMORY, twoDisks } from '../place/support.ts';
 import { anyPython } from '../support/pythons.ts';
 import { DEFAULT_ACL } from './support/acl.ts';
 import { NpmLab, removeModules, said } from './support/npm-lab.ts';
+import { until } from './support/offline.ts';
 import { treeOf } from './support/tree.ts';
 import type { Env } from './support/worker.ts';
 
@@ -24,8 +27,12 @@ const OTHER_GROUP = 54_321;
 /** A cache directory on another file system than all else, until the test has ended. */
 function onOtherDisk(): string {
   const directory = mkdtempSync(join(MEMORY, 'pkg-cache-places-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  return join(directory, 'cache');
+  const cache = join(directory, 'cache');
+  onTestFinished(async () => {
+    await until(() => !isAtWork(new LocalCache(cache))); // it would make the directory anew
+    rmSync(directory, { recursive: true, force: true });
+  });
+  return cache;
 }
 
 describe('what is where the tree is to be', () => {
@@ -39,6 +46,7 @@ describe('what is where the tree is to be', () => {
       const outcome = await install(directory, ['ci']);
       results.push({ code: outcome.code, said: said(outcome), stderr: outcome.stderr, trees: [directory, ...(existsSync(elsewhere) ? [elsewhere] : [])].map(treeOf) });
     }
+    await worker.settle();
     return results as [unknown, unknown];
   }
 
