@@ -1,8 +1,8 @@
-import { lstatSync, rmSync, rmdirSync } from 'node:fs';
+import { rmSync, rmdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { entryStatus } from './listing.ts';
 import type { LocalCache } from './local.ts';
-import { listDir } from './sweep.ts';
+import { ageOf, listDir } from './sweep.ts';
 import { moveToTrash } from './trash.ts';
 
 /** Where the ready copies of each entry are, by its id. */
@@ -77,9 +77,4 @@ function sweepShelf(shelf: string): void {
   } catch {
     // Something was put there.
   }
-}
-
-/** Milliseconds since it was changed. */
-function ageOf(path: string): number {
-  return Date.now() - (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity);
 }

@@ -5,9 +5,13 @@ import { join } from 'node:path';
 export function removeOld(directory: string, age: number): void {
   for (const name of listDir(directory)) {
     const path = join(directory, name);
-    const changed = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
-    if (Date.now() - changed > age) rmSync(path, { recursive: true, force: true });
+    if (ageOf(path) > age) rmSync(path, { recursive: true, force: true });
   }
+}
+
+/** Milliseconds since it was changed; negative if it is not there. */
+export function ageOf(path: string): number {
+  return Date.now() - (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity);
 }
 
 /** The names in a directory; none if it cannot be read. */

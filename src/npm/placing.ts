@@ -13,7 +13,7 @@ export interface Placing {
   readonly cacheDir: string;
   readonly stage: string;
   readonly linkMode: LinkMode;
-  /** Of the process and of npm's settings together. */
+  /** Of the process. */
   readonly umask: number;
   readonly groups: readonly Group[];
 }
