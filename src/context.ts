@@ -80,8 +80,8 @@ export interface InstallContext {
   readonly announce: (set: string) => void;
   /** For the statistics, once per install. */
   readonly note: (event: Omit<InstallEvent, 'ecosystem'>) => void;
-  /** Have ready copies made of entries that were used. */
-  readonly prepareAgain: (ids: readonly string[]) => void;
+  /** Have ready copies made of entries that were used, until there are `copies` of each. */
+  readonly prepareAgain: (ids: readonly string[], copies: number) => void;
   /** The same, of something that the ecosystem puts together from entries; `details` is for it alone. */
   readonly assembleAgain: (details: unknown) => void;
 }

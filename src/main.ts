@@ -210,7 +210,7 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
       if (waits) aftermath.note(write);
       else write();
     },
-    prepareAgain: (ids) => void leave({ kind: 'prepare', ids, owner }),
+    prepareAgain: (ids, copies) => void leave({ kind: 'prepare', ids, copies, owner }),
     assembleAgain: (details) => void leave({ kind: 'assemble', ecosystem, details, owner }),
   };
 }

@@ -22,16 +22,21 @@ export class ReadyCopies {
     return this.#shelf(local).take(destination, (directory) => isWhole(directory, this.#cache.files(local))) === 'taken';
   }
 
+  /** Whether there is no ready copy of the entry. */
+  isOut(local: LocalEntry): boolean {
+    return this.#shelf(local).isEmpty;
+  }
+
   /**
-   * Makes a ready copy unless there is one. Returns false when the disk has no room to spare for it.
+   * Makes ready copies until there are `count`. Returns false when the disk has no room to spare for one.
    * Throws ENTRY_INVALID when the entry's bytes are not what its manifest says; the caller quarantines it.
    */
-  prepare(local: LocalEntry): boolean {
+  prepare(local: LocalEntry, count = 1): boolean {
     return this.#shelf(local).put(local.entry.size, (directory) => {
       const files = this.#cache.files(local);
       copyTree({ from: join(local.dir, 'tree'), to: directory, files, mode: 'private', modes: modesFor(this.#owner.umask) });
       verifyTree(directory, files);
-    });
+    }, count);
   }
 
   #shelf({ id }: LocalEntry): Shelf {

@@ -200,7 +200,7 @@ function prepareJob({ cache }: BackgroundOptions, job: Job & { kind: 'prepare' }
     const local = cache.byId(id);
     if (!local) continue;
     try {
-      if (!ready.prepare(local)) return;
+      if (!ready.prepare(local, job.copies)) return;
     } catch (error) {
       if (!(error instanceof PkgCacheError) || error.code !== 'ENTRY_INVALID') throw error;
       cache.quarantine(local);

@@ -21,8 +21,8 @@ export type Job =
   | { readonly kind: 'collect'; readonly ecosystem: string; readonly after: Watched; readonly details: unknown; readonly elapsed?: number }
   /** Tell other workers that a set is being installed, until that process has ended and what it brought is stored. */
   | { readonly kind: 'flight'; readonly set: string; readonly after: Watched }
-  /** Make ready copies of entries. */
-  | { readonly kind: 'prepare'; readonly ids: readonly string[]; readonly owner: Ownership }
+  /** Make ready copies of entries, until there are `copies` of each, or one. */
+  | { readonly kind: 'prepare'; readonly ids: readonly string[]; readonly copies?: number; readonly owner: Ownership }
   /** Make a ready copy of what an ecosystem puts together from entries. `details` is for the ecosystem alone. */
   | { readonly kind: 'assemble'; readonly ecosystem: string; readonly details: unknown; readonly owner: Ownership };
 
@@ -131,10 +131,10 @@ function parseJob(path: string): Job | undefined {
   } catch {
     return undefined;
   }
-  const { kind, after, set, ids, owner } = (value ?? {}) as { kind?: unknown; after?: Partial<Watched> | null; set?: unknown; ids?: unknown; owner?: unknown };
+  const { kind, after, set, ids, copies = 1, owner } = (value ?? {}) as { kind?: unknown; after?: Partial<Watched> | null; set?: unknown; ids?: unknown; copies?: unknown; owner?: unknown };
   const isWatched = typeof after?.pid === 'number' && typeof after.host === 'string';
   if (kind === 'flight') return isWatched && typeof set === 'string' && /^[0-9a-f]{32,64}$/.test(set) ? (value as Job) : undefined;
-  const valid = kind === 'collect' ? isWatched : owner instanceof Object && (kind === 'assemble' || (kind === 'prepare' && Array.isArray(ids)));
+  const valid = kind === 'collect' ? isWatched : owner instanceof Object && (kind === 'assemble' || (kind === 'prepare' && Array.isArray(ids) && typeof copies === 'number'));
   return valid ? (value as Job) : undefined;
 }
 

@@ -85,17 +85,25 @@ function outputFor(context: InstallContext, { request }: Understood): Output {
 /** Pulling more than this many bytes takes long enough for somebody to want to stop it. */
 const LONG_PULL = 32 << 20;
 
-/** Copying fewer files than this takes no longer than to start the process that makes the next ready copies. */
+/**
+ * Copying a set of fewer files and bytes takes no longer than starting the process that makes the next ready copies. So that process makes
+ * several of each package of such a set, and is not started again before one has run out.
+ */
 const MANY_FILES = 500;
+const MANY_BYTES = 16 << 20;
+const COPIES_OF_SMALL = 4;
 
 class Attempt {
   readonly #context: InstallContext;
   readonly #understood: Understood;
   readonly #output: Output;
+  readonly #ready: ReadyCopies | undefined;
+
   constructor(context: InstallContext, understood: Understood) {
     this.#context = context;
     this.#understood = understood;
     this.#output = outputFor(context, understood);
+    this.#ready = context.readyCopies ? new ReadyCopies(context.cache, context.owner) : undefined;
   }
 
   async run(): Promise<Decision> {
@@ -175,7 +183,7 @@ class Attempt {
   }
 
   #isLong(closure: Closure, wanted: readonly PipManifest[]): boolean {
-    const bytes = wanted.reduce((sum, entry) => sum + entry.size, 0);
+    const bytes = sum(wanted, ({ size }) => size);
     return bytes > LONG_PULL || (closure.missing.length > 0 && this.#canMix(closure));
   }
 
@@ -200,7 +208,7 @@ class Attempt {
     const [major, minor] = facts.version;
     const installation = new Installation(placements, {
       cache,
-      ready: this.#usesReadyCopies(placements) ? new ReadyCopies(cache, owner) : undefined,
+      ready: this.#ready,
       linkMode,
       umask: owner.umask,
       layoutOf,
@@ -263,17 +271,20 @@ class Attempt {
   #note(placements: readonly Placement[], { missing }: Closure, search: Search): void {
     const ids = placements.map(({ entry }) => entry.id);
     const store = search.countPulled(ids);
-    const bytes = placements.reduce((sum, { entry }) => sum + entry.entry.size, 0);
+    const bytes = sum(placements, ({ entry }) => entry.entry.size);
     this.#context.note({ local: ids.length - store, store, missed: missing.length, bytes, ids, ...(missing.length > 0 && { why: 'not cached' }) });
   }
 
   #prepareAgain(placements: readonly Placement[]): void {
-    if (this.#usesReadyCopies(placements)) this.#context.prepareAgain(placements.map(({ entry }) => entry.id));
+    const entries = placements.map(({ entry }) => entry);
+    const small = sum(entries, ({ entry }) => entry.count) < MANY_FILES && sum(entries, ({ entry }) => entry.size) < MANY_BYTES;
+    const used = small ? entries.filter((entry) => this.#ready?.isOut(entry)) : entries;
+    if (this.#ready && used.length > 0) this.#context.prepareAgain(used.map(({ id }) => id), small ? COPIES_OF_SMALL : 1);
   }
+}
 
-  #usesReadyCopies(placements: readonly Placement[]): boolean {
-    return this.#context.readyCopies && placements.reduce((sum, { entry }) => sum + entry.entry.count, 0) >= MANY_FILES;
-  }
+function sum<T>(things: readonly T[], of: (thing: T) => number): number {
+  return things.reduce((total, thing) => total + of(thing), 0);
 }
 
 /** The same for all workers that ask for the same, whatever each of them has of it. */

@@ -27,6 +27,19 @@ it('is made once, and used up by the first who takes it', () => {
   expect(ready.take(local, `${to}-2`)).toBe(false);
 });
 
+it('is made as many times as are wanted, and one that is there counts', () => {
+  const { cache, local, ready, directory } = shelf();
+  expect(ready.isOut(local)).toBe(true);
+  ready.prepare(local);
+  ready.prepare(local, 3);
+  expect(readdirSync(directory)).toHaveLength(3);
+  for (const left of [2, 1, 0]) {
+    expect(ready.isOut(local)).toBe(false);
+    expect(ready.take(local, cache.path(`placing-${left}`))).toBe(true);
+  }
+  expect(ready.isOut(local)).toBe(true);
+});
+
 it('is for one owner and umask', () => {
   const { cache, local, ready } = shelf({ ...OWNER, umask: 0o077 });
   ready.prepare(local);

@@ -23,7 +23,7 @@ describe('jobs', () => {
     expect(spool.jobs()).toEqual([]);
   });
 
-  it.each(['', '{', 'null', '[]', '7', '{}', '{"kind":"other"}', '{"kind":"collect","after":{}}', '{"kind":"prepare","ids":1}', '{"kind":"flight","set":"../x","after":{"pid":1,"host":""}}'])('%s is none, and is removed', (text) => {
+  it.each(['', '{', 'null', '[]', '7', '{}', '{"kind":"other"}', '{"kind":"collect","after":{}}', '{"kind":"prepare","ids":1}', '{"kind":"prepare","ids":[],"copies":"4","owner":{}}', '{"kind":"flight","set":"../x","after":{"pid":1,"host":""}}'])('%s is none, and is removed', (text) => {
     const cache = tempCache();
     const spool = new Spool(cache);
     spool.add(COLLECT);
