@@ -1,4 +1,4 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, mkdirSync, rmdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { PkgCacheError } from '../errors.ts';
 import { sha256File } from '../hash.ts';
@@ -17,7 +17,7 @@ export class ReadyCopies {
     this.#owner = owner;
   }
 
-  /** Moves one ready copy of the entry to `destination`, if there is one whose files have the sizes and times that they should have. */
+  /** Moves one ready copy of the entry to `destination`, if there is one that is whole, and that nobody has been at. */
   take(local: LocalEntry, destination: string): boolean {
     return this.#shelf(local).take(destination, (directory) => isWhole(directory, this.#cache.files(local))) === 'taken';
   }
@@ -36,6 +36,7 @@ export class ReadyCopies {
       const files = this.#cache.files(local);
       copyTree({ from: join(local.dir, 'tree'), to: directory, files, mode: 'private', modes: modesFor(this.#owner.umask) });
       verifyTree(directory, files);
+      seal(directory);
     }, count);
   }
 
@@ -44,12 +45,35 @@ export class ReadyCopies {
   }
 }
 
+/** Moves the time of a copy itself past those of all that is in it; by the file system's clock, which need not be ours. */
+function seal(root: string): void {
+  const path = join(root, '.sealed');
+  mkdirSync(path);
+  rmdirSync(path);
+}
+
+/**
+ * Files have the sizes and times that they should have, and nothing was changed after the copy was sealed: whatever is done to a file or a
+ * directory, its modes and owner included, moves the time of its inode. A machine that lost power may have kept that and lost bytes.
+ */
 function isWhole(root: string, files: readonly EntryFile[]): boolean {
+  const sealed = lstatSync(root).mtimeMs;
   // Paths of entries are in normal form already.
-  return files.every(({ path, size, mtime }) => {
-    const stat = lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
-    return stat?.size === size && (mtime === undefined || Math.trunc(stat.mtimeMs / 1000) === mtime);
+  const statOf = (path: string): Stats | undefined => lstatSync(`${root}/${path}`, { throwIfNoEntry: false });
+  const areWhole = files.every(({ path, size, mtime }) => {
+    const stat = statOf(path);
+    return stat?.size === size && stat.ctimeMs <= sealed && (mtime === undefined || Math.trunc(stat.mtimeMs / 1000) === mtime);
   });
+  return areWhole && [...directoriesOf(files)].every((path) => (statOf(path)?.ctimeMs ?? Infinity) <= sealed);
+}
+
+/** The directories that files lie in, and those above them. */
+function directoriesOf(files: readonly EntryFile[]): Set<string> {
+  const found = new Set<string>();
+  for (const { path } of files) {
+    for (let end = path.lastIndexOf('/'); end > 0 && !found.has(path.slice(0, end)); end = path.lastIndexOf('/', end - 1)) found.add(path.slice(0, end));
+  }
+  return found;
 }
 
 /** Compares the bytes of files with their list. Throws ENTRY_INVALID. */

@@ -15,6 +15,13 @@ function shelf(owner = OWNER) {
   return { cache, local, ready: new ReadyCopies(cache, owner), directory: cache.path('ready', name, local.id), to: join(tempDir(), 'tree') };
 }
 
+/** Returns once what is changed gets a later time than `copy` has: the kernel's clock for that ticks every few milliseconds. */
+function waitForTick(copy: string): void {
+  const probe = join(tempDir(), 'probe');
+  do writeFileSync(probe, 'x');
+  while (statSync(probe).mtimeMs <= statSync(copy).mtimeMs);
+}
+
 it('is made once, and used up by the first who takes it', () => {
   const { cache, local, ready, directory } = shelf();
   const to = cache.path('placing');
@@ -74,11 +81,16 @@ it('is verified: an entry whose bytes have changed gives none', () => {
 it.each<[string, (copy: string) => void]>([
   ['a file that is gone', (copy) => rmSync(join(copy, 'lib/b.txt'))],
   ['a file of another size', (copy) => truncateSync(join(copy, 'lib/b.txt'))],
+  ['a file that was replaced by one of the same size', (copy) => writeFileSync(join(copy, 'lib/b.txt'), readFileSync(join(copy, 'lib/b.txt')).reverse())],
+  ['a file of another mode', (copy) => chmodSync(join(copy, 'lib/b.txt'), 0o600)],
+  ['a directory of another mode', (copy) => chmodSync(join(copy, 'lib'), 0o2775)],
+  ['a file more', (copy) => writeFileSync(join(copy, 'lib/c.pth'), '')],
   ['a source of another time, which its bytecode does not fit', (copy) => utimesSync(join(copy, 'lib/a.py'), 1_600_000_001, 1_600_000_001)],
 ])('is thrown away with %s, and the next is taken', (_what, change) => {
   const { local, ready, directory, cache } = shelf();
   ready.prepare(local);
   const [name] = readdirSync(directory);
+  waitForTick(join(directory, name!));
   change(join(directory, name!));
   expect(ready.take(local, cache.path('placing'))).toBe(false);
   expect([existsSync(cache.path('placing')), readdirSync(directory)]).toEqual([false, []]);
