@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync, rmdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { PkgCacheError } from '../errors.ts';
 import { sha256File } from '../hash.ts';
-import { copyTree, modesFor } from './copy.ts';
+import { copyTree, deviceOf, modesFor } from './copy.ts';
 import type { EntryFile } from './entry.ts';
 import type { LocalCache, LocalEntry } from './local.ts';
 import { Shelf, type Ownership } from './shelf.ts';
@@ -22,13 +22,14 @@ export class ReadyCopies {
     return this.#shelf(local).take(destination, (directory) => isWhole(directory, this.#cache.files(local))) === 'taken';
   }
 
-  /** Whether there is no ready copy of the entry. */
-  isOut(local: LocalEntry): boolean {
-    return this.#shelf(local).isEmpty;
+  /** Whether there is no ready copy of the entry, one may be made, and one could be renamed to where `target` is. */
+  isWanted(local: LocalEntry, target: string): boolean {
+    const shelf = this.#shelf(local);
+    return shelf.isEmpty && deviceOf(this.#cache.root) === deviceOf(target) && shelf.mayHold(local.entry.size);
   }
 
   /**
-   * Makes ready copies until there are `count`. Returns false when the disk has no room to spare for one.
+   * Makes ready copies until there are `count`. Returns false when none may be made (`Shelf.mayHold`).
    * Throws ENTRY_INVALID when the entry's bytes are not what its manifest says; the caller quarantines it.
    */
   prepare(local: LocalEntry, count = 1): boolean {

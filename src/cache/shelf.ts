@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { systemCode } from '../errors.ts';
 import { isAlive } from './claim.ts';
+import { nearestExisting } from './copy.ts';
 import { listDir } from './sweep.ts';
 import type { LocalCache } from './local.ts';
 import { whatIsPassedOn } from './passed-on.ts';
@@ -57,14 +58,19 @@ export class Shelf {
     return 'none';
   }
 
-  /** Sees to it that there are `count` copies of `bytes` each, which `make` makes as the new directory that it is given. False when the disk has no room to spare for them, or when they would get from the cache's directories what an install does not get from where it goes. */
+  /** Sees to it that there are `count` copies of `bytes` each, which `make` makes as the new directory that it is given. False when the shelf may not hold them. */
   put(bytes: number, make: (directory: string) => void, count = 1): boolean {
     for (let missing = count - this.#copies().length; missing > 0; missing--) {
+      if (!this.mayHold(bytes)) return false;
       mkdirSync(this.#directory, { recursive: true });
-      if (!hasRoomFor(this.#cache.root, bytes) || whatIsPassedOn(this.#directory) !== undefined) return false;
       this.#add(bytes, make);
     }
     return true;
+  }
+
+  /** Whether the disk has room to spare for a copy of so many bytes, and the copy would not get from the cache's directories what an install does not get from where it goes. */
+  mayHold(bytes: number): boolean {
+    return hasRoomFor(this.#cache.root, bytes) && whatIsPassedOn(nearestExisting(this.#directory)) === undefined;
   }
 
   #add(bytes: number, make: (directory: string) => void): void {

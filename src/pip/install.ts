@@ -277,9 +277,10 @@ class Attempt {
 
   #prepareAgain(placements: readonly Placement[]): void {
     const entries = placements.map(({ entry }) => entry);
+    const target = this.#understood.layoutOf('').actual.purelib;
+    const wanted = entries.filter((entry) => this.#ready?.isWanted(entry, target));
     const small = sum(entries, ({ entry }) => entry.count) < MANY_FILES && sum(entries, ({ entry }) => entry.size) < MANY_BYTES;
-    const used = small ? entries.filter((entry) => this.#ready?.isOut(entry)) : entries;
-    if (this.#ready && used.length > 0) this.#context.prepareAgain(used.map(({ id }) => id), small ? COPIES_OF_SMALL : 1);
+    if (wanted.length > 0) this.#context.prepareAgain(wanted.map(({ id }) => id), small ? COPIES_OF_SMALL : 1);
   }
 }
 

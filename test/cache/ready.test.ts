@@ -1,9 +1,13 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { deviceOf } from '../../src/cache/copy.ts';
 import { ReadyCopies } from '../../src/cache/ready.ts';
 import type { Ownership } from '../../src/cache/shelf.ts';
 import { codeOf, published, tempCache, tempDir } from './support.ts';
+
+const MEMORY = '/dev/shm';
 
 const OWNER: Ownership = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, umask: 0o022 };
 
@@ -36,15 +40,15 @@ it('is made once, and used up by the first who takes it', () => {
 
 it('is made as many times as are wanted, and one that is there counts', () => {
   const { cache, local, ready, directory } = shelf();
-  expect(ready.isOut(local)).toBe(true);
+  expect(ready.isWanted(local, cache.root)).toBe(true);
   ready.prepare(local);
   ready.prepare(local, 3);
   expect(readdirSync(directory)).toHaveLength(3);
   for (const left of [2, 1, 0]) {
-    expect(ready.isOut(local)).toBe(false);
+    expect(ready.isWanted(local, cache.root)).toBe(false);
     expect(ready.take(local, cache.path(`placing-${left}`))).toBe(true);
   }
-  expect(ready.isOut(local)).toBe(true);
+  expect(ready.isWanted(local, cache.root)).toBe(true);
 });
 
 it('is for one owner and umask', () => {
@@ -59,8 +63,15 @@ it('is not made where it would get the group of the cache', () => {
   const { local, ready, cache } = shelf();
   mkdirSync(cache.path('ready'), { recursive: true });
   chmodSync(cache.path('ready'), 0o2755);
+  expect(ready.isWanted(local, cache.root)).toBe(false);
   expect(ready.prepare(local)).toBe(false);
   expect(ready.take(local, cache.path('placing'))).toBe(false);
+});
+
+it.runIf(existsSync(MEMORY) && deviceOf(MEMORY) !== deviceOf(tmpdir()))('is not wanted where it could not be renamed to', () => {
+  const { local, ready, cache } = shelf();
+  expect(ready.isWanted(local, cache.path('new/environment'))).toBe(true);
+  expect(ready.isWanted(local, join(MEMORY, 'new/environment'))).toBe(false);
 });
 
 it('half a copy is not taken', () => {

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { tryClaim } from '../../src/cache/claim.ts';
 import { listDir } from '../../src/cache/sweep.ts';
 import { offline, served } from './support/offline.ts';
 import { sideBySide } from './support/tree.ts';
@@ -70,6 +71,16 @@ it.each([
     await worker.fill(venv, set);
     expect(inodes).toEqual([statSync(join(venv.sitePackages, `${name}/data-0.txt`)).ino]);
   }
+});
+
+it('nothing is left to do by an install where none can be made', async () => {
+  const worker = world.worker();
+  await worker.fill(await world.venv(), SMALL);
+  chmodSync(join(worker.cache, 'v1'), 0o2755);
+  const busy = tryClaim(worker.backgroundClaim); // what is spooled stays
+  const { code, stdout } = await worker.pip(await world.venv(), ['install', ...SMALL]);
+  busy?.release();
+  expect([code, served(stdout), listDir(join(worker.cache, 'v1/spool/jobs'))]).toEqual([0, SMALL, []]);
 });
 
 it('there are none where they are switched off', async () => {
