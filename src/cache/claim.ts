@@ -14,6 +14,20 @@ export interface Claim {
   release(): void;
 }
 
+/** How often the holder of a claim shows that it is alive, in milliseconds. */
+const SIGN_EVERY = 20_000;
+
+/** Works under a claim, however long that takes, and lets go of it. */
+export async function holding<T>(claim: Claim, work: () => Promise<T>): Promise<T> {
+  const heartbeat = setInterval(() => claim.refresh(), SIGN_EVERY);
+  try {
+    return await work();
+  } finally {
+    clearInterval(heartbeat);
+    claim.release();
+  }
+}
+
 /** Without a sign of life for this long (ms), a holder on another host or in another container counts as gone. */
 const SILENCE_LIMIT = 120_000;
 

@@ -38,7 +38,7 @@ const NO_RULES: CacheRules = { minFree: 0, maxUsed: 100, whyNot: () => undefined
  * The worker's local cache.
  *
  *     <root>/v1/entries/<2 hex>/<id>/{entry.json, entry.sha256, files.json, tree/…}   immutable; appears by one rename
- *     <root>/v1/staging/<id>.<random>/{owner.json, entry/…}             private to the process that makes it
+ *     <root>/v1/staging/<id>.<random>/{owner.json, entry/… | archive.tar}   private to the process that makes it
  *     <root>/v1/stalled/<id>.<random>/                                  failed a check; never served
  *     <root>/v1/{leases,trash}/…                                        how entries go: see removal.ts
  *     <root>/v1/{ready,spool,claims,state}/…                            see ready.ts, fleet/spool.ts, claim.ts
@@ -99,9 +99,23 @@ export class LocalCache {
 
   /** Opens a private directory in which an entry is put together. Throws NOT_ADDED for one that the cache does not take. */
   stage(key: EntryKey): Staging {
-    const id = entryId(key);
     const why = this.whyNot(key);
     if (why !== undefined) throw new PkgCacheError('NOT_ADDED', `${key.name} is not added to the cache: ${why}`);
+    return this.#stage(key);
+  }
+
+  /** Runs `work` with a path for an entry's archive, which is private to this process, seen as being copied, and gone afterwards. */
+  async withArchive(key: EntryKey, work: (path: string) => Promise<void>): Promise<void> {
+    const staging = this.#stage(key);
+    try {
+      await work(staging.archive);
+    } finally {
+      staging.discard();
+    }
+  }
+
+  #stage(key: EntryKey): Staging {
+    const id = entryId(key);
     const dir = this.path('staging', `${id}.${randomBytes(6).toString('hex')}`);
     mkdirSync(dir, { recursive: true });
     const owner: Owner = { pid: process.pid, host: hostIdentity(), key };
@@ -196,6 +210,11 @@ export class Staging {
 
   get tree(): string {
     return join(this.dir, 'tree');
+  }
+
+  /** Where an archive lies that an entry is made of. */
+  get archive(): string {
+    return join(this.#base, 'archive.tar');
   }
 
   /**

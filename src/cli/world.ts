@@ -81,10 +81,11 @@ export function openWorld({ afresh = false } = {}): World {
   return { env, settings, cacheDir, cache, policy, spool, openRemote, background, fleet };
 }
 
-/** As `openWorld`, for a command on the fleet. Throws CONFIG without a store, too. */
+/** As `openWorld`, for a command on the fleet. What the same command has left where it was killed goes first. Throws CONFIG without a store, too. */
 export async function openFleet(pace: Pace): Promise<OpenFleet> {
-  const { fleet } = openWorld({ afresh: true });
+  const { cache, fleet } = openWorld({ afresh: true });
   if (!fleet) throw new PkgCacheError('CONFIG', 'no store is configured', { hint: 'set PKG_CACHE_STORE, or run install.sh --store' });
+  cache.sweep();
   return await fleet.open(pace);
 }
 

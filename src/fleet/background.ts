@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isClaimed, tryClaim } from '../cache/claim.ts';
+import { holding, isClaimed, tryClaim } from '../cache/claim.ts';
 import { describe, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import { ReadyCopies } from '../cache/ready.ts';
 import type { Ownership } from '../cache/shelf.ts';
@@ -56,14 +56,8 @@ export interface Remainder {
 export async function aloneIn(cache: LocalCache, work: () => Promise<void>): Promise<boolean> {
   const claim = tryClaim(claimOfBackground(cache));
   if (!claim) return false;
-  const heartbeat = setInterval(() => claim.refresh(), 20_000);
-  try {
-    await work();
-    return true;
-  } finally {
-    clearInterval(heartbeat);
-    claim.release();
-  }
+  await holding(claim, work);
+  return true;
 }
 
 /**

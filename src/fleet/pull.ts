@@ -1,9 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { holding } from '../cache/claim.ts';
 import type { Entry, EntryKey } from '../cache/entry.ts';
 import { entryId } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
@@ -127,13 +128,7 @@ export class Puller {
         await sleep(50);
         continue;
       }
-      const heartbeat = setInterval(() => claim.refresh(), 20_000);
-      try {
-        return this.#cache.lookup(key) ?? (await download());
-      } finally {
-        clearInterval(heartbeat);
-        claim.release();
-      }
+      return await holding(claim, async () => this.#cache.lookup(key) ?? (await download()));
     }
   }
 
@@ -159,14 +154,10 @@ export class Puller {
   }
 
   async #throughFile(body: Readable, { entry, archive }: Pointer): Promise<void> {
-    mkdirSync(this.#cache.path('staging'), { recursive: true });
-    const path = this.#cache.path('staging', `${entryId(entry.key)}.${randomBytes(6).toString('hex')}.tar`);
-    try {
+    await this.#cache.withArchive(entry.key, async (path) => {
       await intoFile(body, archive, path);
       await this.#unpacker.unpack({ kind: 'archive', entry, source: { path }, trusted: true });
-    } finally {
-      rmSync(path, { force: true });
-    }
+    });
   }
 }
 

@@ -1,4 +1,5 @@
-import { delimiter } from 'node:path';
+import { readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { offline, served, until } from './support/offline.ts';
@@ -69,7 +70,7 @@ describe('a worker that starts', () => {
 });
 
 it('warming up that is killed goes on where it was', async () => {
-  world.wheel({ name: 'large', version: '1', files: { 'large/data.bin': 'x'.repeat(2_000_000) } });
+  world.wheel({ name: 'large', version: '1', files: { 'large/data.bin': 'x'.repeat(5_000_000) } });
   const builder = world.worker();
   await builder.fill(await world.venv(), [...SET, 'large==1']);
   expect(await builder.cli(['snapshot', '--now'])).toMatchObject({ code: 0 });
@@ -81,10 +82,12 @@ it('warming up that is killed goes on where it was', async () => {
   expect(await warming.ended).toMatchObject({ signal: 'SIGKILL' });
   const before = (await worker.cached()).length;
   expect(before).toBeLessThan(4);
+  expect(await worker.rows()).toContainEqual(expect.objectContaining({ status: 'stalled', package: 'large', version: '1' }));
   const again = await worker.cli(['warm']);
   expect(again).toMatchObject({ code: 0, stderr: '' });
   expect(again.stdout).toContain(`: ${4 - before} entries`);
   expect(await worker.cached()).toEqual(expect.arrayContaining([...SET, 'large==1']));
+  expect(readdirSync(join(worker.cache, 'v1/staging'))).toEqual([]);
 });
 
 /** Every second or so. */

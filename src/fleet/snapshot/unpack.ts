@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
-import { entryId, type EntryKey } from '../../cache/entry.ts';
+import type { EntryKey } from '../../cache/entry.ts';
+import { holding } from '../../cache/claim.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
@@ -82,6 +81,7 @@ class UnpackRun {
 
   async run(): Promise<Unpacked> {
     this.#request.unpacker.expect(this.#total.bytes);
+    this.#tell();
     await Promise.all(Array.from({ length: AT_ONCE }, () => this.#work()));
     if (this.#failure !== undefined) throw this.#failure;
     return { present: this.#present, made: this.#made, failed: this.#total.entries - this.#made, full: this.#full };
@@ -104,17 +104,24 @@ class UnpackRun {
   async #stretch({ members, tries }: Stretch): Promise<void> {
     let position = members[0]?.at ?? 0;
     let done = 0;
+    let arrived = 0; // of the member at hand
     try {
       await this.#request.pace.between();
       const last = members.at(-1);
       const object = last && (await this.#request.store.get(this.#pack.key, { start: position, length: end(last) - position }));
       if (!object) throw new PkgCacheError('ARCHIVE_INVALID', 'the snapshot is gone');
       try {
-        const reader = new BodyReader(object.body);
+        const reader = new BodyReader(object.body, (bytes) => {
+          arrived += bytes;
+          this.#tell(bytes);
+        });
         for (const member of members) {
           if (this.#isOver) return;
           await reader.skip(member.at - position);
           await this.#member(member, reader);
+          this.#done++;
+          this.#tell(member.size - arrived);
+          arrived = 0;
           position = end(member);
           done++;
         }
@@ -122,33 +129,35 @@ class UnpackRun {
         object.body.destroy();
       }
     } catch (error) {
+      this.#tell(-arrived);
       if (error instanceof PkgCacheError && error.code === 'ARCHIVE_INVALID') return this.#request.report(error);
       if (!(error instanceof PkgCacheError) || error.code !== 'STORE_UNAVAILABLE' || tries + 1 >= TRIES) throw error;
       this.#queue.push({ members: members.slice(done), tries: done > 0 ? 0 : tries + 1 });
     }
   }
 
+  /** `bytes` more have arrived. */
+  #tell(bytes = 0): void {
+    this.#bytes += bytes;
+    this.#request.progress({ entries: this.#done, bytes: this.#bytes, ofEntries: this.#total.entries, ofBytes: this.#total.bytes });
+  }
+
   async #member(member: Member, reader: BodyReader): Promise<void> {
-    const { cache, pace, progress } = this.#request;
+    const { cache, pace, ahead } = this.#request;
+    const { key } = member.entry;
     await pace.between();
     // Somebody else may be at it: then it is not for us to do.
-    const claim = cache.lookup(member.entry.key) ? undefined : cache.claimEntry(member.entry.key);
-    try {
-      if (!claim) return await reader.skip(member.size);
-      if (!this.#request.hasRoom(2 * member.entry.size, member.used - this.#request.ahead)) {
-        this.#full = true;
-        return;
-      }
-      await this.#make(member, reader);
-    } finally {
-      claim?.release();
-      const made = cache.lookup(member.entry.key);
-      if (made) this.#made++;
-      // Not used here yet: what counts is when it was used elsewhere.
-      if (made && claim) cache.touch(made, member.used - this.#request.ahead);
-      this.#bytes += member.size;
-      progress({ entries: ++this.#done, bytes: this.#bytes, ofEntries: this.#total.entries, ofBytes: this.#total.bytes });
-    }
+    const claim = cache.lookup(key) ? undefined : cache.claimEntry(key);
+    await (claim ? holding(claim, () => this.#claimed(member, reader)) : reader.skip(member.size));
+    const made = cache.lookup(key);
+    if (made) this.#made++;
+    // Not used here yet: what counts is when it was used elsewhere.
+    if (made && claim) cache.touch(made, member.used - ahead);
+  }
+
+  async #claimed(member: Member, reader: BodyReader): Promise<void> {
+    if (this.#request.hasRoom(2 * member.entry.size, member.used - this.#request.ahead)) await this.#make(member, reader);
+    else this.#full = true;
   }
 
   async #make(member: Member, reader: BodyReader): Promise<void> {
@@ -164,15 +173,10 @@ class UnpackRun {
 
   /** All of an archive is taken from the reader before anything can fail that is the entry's fault. */
   async #unpackFile(member: Member, reader: BodyReader): Promise<void> {
-    const { cache } = this.#request;
-    mkdirSync(cache.path('staging'), { recursive: true });
-    const path = cache.path('staging', `${entryId(member.entry.key)}.${randomBytes(6).toString('hex')}.tar`);
-    try {
+    await this.#request.cache.withArchive(member.entry.key, async (path) => {
       await reader.save(member.size, path);
       await this.#unpack(member, { kind: 'archive', entry: member.entry, source: { path } });
-    } finally {
-      rmSync(path, { force: true });
-    }
+    });
   }
 
   /** What is wrong with an entry is told, and no more; a disk that is full concerns all. */

@@ -7,6 +7,7 @@ import { PkgCacheError } from '../../../src/errors.ts';
 import type { Fleet } from '../../../src/fleet/fleet.ts';
 import { buildSnapshot } from '../../../src/fleet/snapshot/build.ts';
 import { decodeIndex, encodeIndex, encodeSnapshotPointer, decodeSnapshotPointer, periodName, type SnapshotIndex } from '../../../src/fleet/snapshot/format.ts';
+import type { Progress } from '../../../src/fleet/snapshot/unpack.ts';
 import { warm, type Warmed } from '../../../src/fleet/snapshot/warm.ts';
 import { sha256 } from '../../../src/hash.ts';
 import type { Store } from '../../../src/store/store.ts';
@@ -130,6 +131,14 @@ describe('a store', () => {
     const { result, names: got } = await warmed(breaking(store, 2));
     expect(got).toEqual(ALL);
     expect(result.problems).toEqual([]);
+  });
+
+  it('and what had arrived of a member counts once', async () => {
+    const { store } = await snapshot();
+    const steps: Progress[] = [];
+    await warm(worker(breaking(store, 2)).fleet, (step) => void steps.push(step));
+    expect(steps[0]).toMatchObject({ entries: 0, bytes: 0, ofEntries: 4 });
+    expect(steps.at(-1)).toMatchObject({ entries: 4, bytes: steps[0]!.ofBytes });
   });
 
   it('that goes on breaking off is given up, and what has arrived stays: the next time goes on', async () => {

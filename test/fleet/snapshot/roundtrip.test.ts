@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { entryId } from '../../../src/cache/entry.ts';
 import { buildSnapshot, type BuildRequest, type Built } from '../../../src/fleet/snapshot/build.ts';
 import { periodName, periodTime } from '../../../src/fleet/snapshot/format.ts';
@@ -140,6 +140,31 @@ describe('an entry that', () => {
     claim?.release();
     expect(names(two.cache)).toEqual(['package-0', 'package-2']);
   });
+});
+
+it('a large entry is told of while it arrives, and is its own however long that takes', async () => {
+  const { store } = await directoryStore();
+  const one = worker(store);
+  const { entry } = published(one.cache, { contents: { 'lib/large.bin': 'x'.repeat(6 << 20) } });
+  await build(one);
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] });
+  try {
+    const two = worker(store);
+    const { unpack } = two.fleet.unpacker;
+    const [steps, others]: [Progress[], unknown[]] = [[], []];
+    const slow = async (...args: Parameters<typeof unpack>): Promise<void> => {
+      vi.advanceTimersByTime(600_000);
+      others.push(two.cache.claimEntry(entry.key));
+      expect([...two.cache.list()]).toMatchObject([{ status: 'copying', key: entry.key }]);
+      await unpack(...args);
+    };
+    await warm({ ...two.fleet, unpacker: { ...two.fleet.unpacker, unpack: slow } }, (step) => void steps.push(step));
+    expect(others).toEqual([undefined]);
+    expect(steps.filter(({ entries, bytes }) => entries === 0 && bytes > 0).length).toBeGreaterThan(2);
+    expect(names(two.cache)).toEqual([entry.key.name]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it('an empty cache makes no snapshot, nor one of which all is damaged', async () => {
