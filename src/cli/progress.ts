@@ -1,26 +1,33 @@
-import type { Progress as Steps } from '../fleet/snapshot/unpack.ts';
-import { Progress, formatBytes } from './terminal.ts';
+import { Progress } from './terminal.ts';
 
 /** How often a log is told, in milliseconds. */
 const LOG_EVERY = 10_000;
 
+/** How often a bar is drawn, in milliseconds. */
+const DRAW_EVERY = 150;
+
 const WIDTH = 20;
 
-/** Tells on standard error how far something is: a bar on a terminal, elsewhere a line every ten seconds. `done` clears the bar away. */
-export function showProgress(what: string): { update: (steps: Steps) => void; done: () => void } {
+/** How far something is. */
+export interface Steps {
+  /** For people. */
+  readonly figures: string;
+  /** Which part of it is done, from 0 to 1; undefined where nobody knows. */
+  readonly part?: number;
+}
+
+/** Tells on standard error how far something is until `done`: a bar on a terminal, which `done` clears away; elsewhere a line every ten seconds, whatever moves. */
+export function showProgress(what: string, far: () => Steps): { done: () => void } {
   const bar = new Progress();
-  const started = performance.now();
-  let told = started;
-  return {
-    update({ entries, bytes, ofEntries, ofBytes }) {
-      const now = performance.now();
-      const part = ofBytes === 0 ? 1 : bytes / ofBytes;
-      const figures = `${entries} of ${ofEntries} entries, ${formatBytes(bytes)} of ${formatBytes(ofBytes)}, ${formatBytes((bytes / Math.max(1, now - started)) * 1000)}/s`;
-      bar.show(`${what} [${'#'.repeat(Math.round(part * WIDTH)).padEnd(WIDTH, '.')}] ${figures}`);
-      if (process.stderr.isTTY || now - told < LOG_EVERY) return;
-      told = now;
-      process.stderr.write(`${what}: ${figures}\n`);
-    },
-    done: () => bar.end(),
+  const draw = (): void => {
+    const { figures, part } = far();
+    bar.show(`${what} ${part === undefined ? '' : `[${'#'.repeat(Math.round(part * WIDTH)).padEnd(WIDTH, '.')}] `}${figures}`);
   };
+  const tell = (): void => void process.stderr.write(`${what}: ${far().figures}\n`);
+  const timer = process.stderr.isTTY ? setInterval(draw, DRAW_EVERY) : setInterval(tell, LOG_EVERY);
+  const done = (): void => {
+    clearInterval(timer);
+    bar.end();
+  };
+  return { done };
 }

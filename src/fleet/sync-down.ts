@@ -17,9 +17,9 @@ interface Wanted {
  * Brings down the entries that the journals have mentioned since the last time, and remembers how far they were read. Where the disk has no room
  * to spare the rest is left out; an install that wants it still finds it in the store. Throws STORE_*, and what `pace` throws.
  */
-export async function bringDown(fleet: Fleet): Promise<BroughtDown> {
+export async function bringDown(fleet: Fleet, progress: (down: number) => void = () => undefined): Promise<BroughtDown> {
   const done: BroughtDown = { down: 0, behind: 0 };
-  for (const group of [fleet.group, fleet.everywhere]) await readFor(fleet, group, done);
+  for (const group of [fleet.group, fleet.everywhere]) await readFor(fleet, group, done, progress);
   return done;
 }
 
@@ -28,7 +28,7 @@ interface BroughtDown {
   behind: number;
 }
 
-async function readFor(fleet: Fleet, group: string, done: BroughtDown): Promise<void> {
+async function readFor(fleet: Fleet, group: string, done: BroughtDown, progress: (down: number) => void): Promise<void> {
   const { store, state, known, settings, log } = fleet;
   const since = async (): Promise<number> => (await store.now()) - settings.syncWindow;
   const report = (problem: PkgCacheError): void => log(`sync: ${problem.message}`);
@@ -41,6 +41,7 @@ async function readFor(fleet: Fleet, group: string, done: BroughtDown): Promise<
       const down = await fetchAll(fleet, batch);
       done.down += down;
       done.behind += Math.min(BATCH, wanted.length - at) - down;
+      progress(done.down);
     }
     state.moveTo(group, position);
   }

@@ -38,10 +38,10 @@ export async function sync(fleet: Fleet): Promise<Synced> {
   }
 }
 
-/** The half of `sync` that only reads: what is newer than the snapshot that a worker has warmed up with. Throws as `sync` does. */
-export async function catchUp(fleet: Fleet): Promise<Pick<Synced, 'down' | 'behind'>> {
+/** The half of `sync` that only reads: what is newer than the snapshot that a worker has warmed up with. `progress` hears how many have come. Throws as `sync` does. */
+export async function catchUp(fleet: Fleet, progress: (down: number) => void = () => undefined): Promise<Pick<Synced, 'down' | 'behind'>> {
   try {
-    return await bringDown(fleet);
+    return await bringDown(fleet, progress);
   } finally {
     fleet.known.save(await fleet.store.now().catch(() => 0));
   }

@@ -1,10 +1,11 @@
 import { PkgCacheError } from '../../errors.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { AT_ONCE } from '../../fleet/pace.ts';
+import type { Progress as Unpacking } from '../../fleet/snapshot/unpack.ts';
 import { warm as warmUp, type Warmed } from '../../fleet/snapshot/warm.ts';
 import { catchUp } from '../../fleet/sync.ts';
 import type { Command } from '../command.ts';
-import { showProgress } from '../progress.ts';
+import { showProgress, type Steps } from '../progress.ts';
 import { formatBytes, formatCount } from '../terminal.ts';
 import { openFleet } from '../world.ts';
 
@@ -17,25 +18,16 @@ export const warm: Command<{ strict: boolean }> = {
       .example('$0 warm && exec worker', 'in the entrypoint of an image: says so and goes on where there is no snapshot'),
   exits: '0 warmed up, or there was nothing to do that with; with --strict 1 for the latter',
   run: async ({ strict }) => {
-    const started = performance.now();
-    const progress = showProgress('warming up');
-    let bytes = 0;
     try {
       const { fleet, close } = await openFleet(AT_ONCE);
       try {
-        const warmed = await warmUp(fleet, (now) => {
-          bytes = now.bytes;
-          progress.update(now);
-        });
-        progress.done();
-        const isWarm = tell(warmed, bytes, (performance.now() - started) / 1000);
+        const isWarm = await bringSnapshot(fleet);
         if (isWarm) await bringNews(fleet);
         return isWarm || !strict ? 0 : 1;
       } finally {
         close();
       }
     } catch (error) {
-      progress.done();
       if (!(error instanceof PkgCacheError)) throw error;
       console.error(`pkg-cache: not warmed up: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`);
       return strict ? 1 : 0;
@@ -43,10 +35,33 @@ export const warm: Command<{ strict: boolean }> = {
   },
 };
 
+/** Whether there is something to tell but that there was no snapshot. */
+async function bringSnapshot(fleet: Fleet): Promise<boolean> {
+  const started = performance.now();
+  let now: Unpacking = { entries: 0, bytes: 0, ofEntries: 0, ofBytes: 0 };
+  const seconds = (): number => (performance.now() - started) / 1000;
+  const progress = showProgress('warming up', () => describeSteps(now, seconds()));
+  try {
+    const warmed = await warmUp(fleet, (steps) => (now = steps));
+    progress.done();
+    return tell(warmed, now.bytes, seconds());
+  } finally {
+    progress.done();
+  }
+}
+
+function describeSteps({ entries, bytes, ofEntries, ofBytes }: Unpacking, seconds: number): Steps {
+  if (ofEntries === 0) return { figures: 'looking for a snapshot' };
+  const figures = `${entries} of ${ofEntries} entries, ${formatBytes(bytes)} of ${formatBytes(ofBytes)}, ${formatBytes(Math.round(bytes / Math.max(0.001, seconds)))}/s`;
+  return { figures, part: ofBytes === 0 ? 1 : bytes / ofBytes };
+}
+
 /** What was stored after the snapshot was made. That it cannot be had is told, and no more. */
 async function bringNews(fleet: Fleet): Promise<void> {
+  let brought = 0;
+  const progress = showProgress('newer than the snapshot', () => ({ figures: `${brought} brought down` }));
   try {
-    const { down, behind } = await catchUp(fleet);
+    const { down, behind } = await catchUp(fleet, (now) => (brought = now)).finally(progress.done);
     if (down + behind > 0) console.log(`newer than the snapshot: ${down} brought down${behind > 0 ? `, ${behind} left out` : ''}`);
   } catch (error) {
     if (!(error instanceof PkgCacheError)) throw error;
@@ -54,7 +69,7 @@ async function bringNews(fleet: Fleet): Promise<void> {
   }
 }
 
-/** Whether there is something to tell but that there was nothing. */
+/** As `bringSnapshot`. */
 function tell({ period, unpacked, problems }: Warmed, bytes: number, seconds: number): boolean {
   const [first, ...others] = problems;
   if (first) console.error(`pkg-cache: ${first.message}${others.length > 0 ? ` (and ${others.length} more)` : ''}`);
