@@ -18,14 +18,14 @@ export interface PaceOptions {
 /** For who waits for nobody. */
 export const AT_ONCE: Pace = { between: () => Promise.resolve() };
 
-/** How long background work steps aside for installs, all in all, in milliseconds: one that hangs must not stop it for ever. */
+/** How long background work steps aside in one go, in milliseconds: an install that hangs must not stop it for ever. */
 const MOST_ASIDE = 600_000;
 
 /** How often it is looked whether an install is at work, in milliseconds. */
 const LOOK_EVERY = 200;
 
-/** Steps aside for installs. */
-export function considerate({ isBusy, tend, signal }: PaceOptions): Pace {
+/** Steps aside for installs; for at most `most` milliseconds while there is no moment without one. */
+export function considerate({ isBusy, tend, signal }: PaceOptions, most = MOST_ASIDE): Pace {
   let looked = -Infinity;
   let aside = 0;
   let busy = false;
@@ -33,11 +33,12 @@ export function considerate({ isBusy, tend, signal }: PaceOptions): Pace {
     if (performance.now() - looked < LOOK_EVERY) return;
     tend();
     busy = isBusy();
+    if (!busy) aside = 0; // a daemon has had many installs in its life
     looked = performance.now();
   };
   return {
     async between() {
-      for (look(); busy && aside < MOST_ASIDE; look()) {
+      for (look(); busy && aside < most; look()) {
         await sleep(LOOK_EVERY, undefined, { signal });
         aside += LOOK_EVERY;
       }

@@ -19,6 +19,24 @@ it('background work stands still while an install is at work, what cannot wait i
   await between;
 });
 
+it('steps aside for a while only while an install hangs, and for the next one again', async () => {
+  let busy = true;
+  const pace = considerate({ isBusy: () => busy, tend: () => undefined, signal: new AbortController().signal }, 400);
+  const took = async (): Promise<number> => {
+    const began = performance.now();
+    await pace.between();
+    return performance.now() - began;
+  };
+  expect(await took()).toBeGreaterThan(350);
+  expect(await took()).toBeLessThan(150);
+  busy = false;
+  await sleep(250);
+  await pace.between();
+  busy = true;
+  await sleep(250);
+  expect(await took()).toBeGreaterThan(350);
+});
+
 it('ends when it is told to, also while it stands aside', async () => {
   const stop = new AbortController();
   const pace = considerate({ isBusy: () => true, tend: () => undefined, signal: stop.signal });
