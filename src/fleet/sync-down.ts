@@ -37,7 +37,7 @@ async function readFor(fleet: Fleet, group: string, done: BroughtDown, progress:
     const wanted = missing(fleet, records, (await store.now()) - settings.syncWindow);
     for (let at = 0; at < wanted.length; at += BATCH) {
       await fleet.pace.between();
-      const batch = wanted.slice(at, at + BATCH).filter(({ ref, time }) => fleet.hasRoom(2 * ref.size, time));
+      const batch = fitting(fleet, wanted.slice(at, at + BATCH));
       const down = await fetchAll(fleet, batch);
       done.down += down;
       done.behind += Math.min(BATCH, wanted.length - at) - down;
@@ -45,6 +45,16 @@ async function readFor(fleet: Fleet, group: string, done: BroughtDown, progress:
     }
     state.moveTo(group, position);
   }
+}
+
+/** What of a batch the disk has room for, all together. */
+function fitting({ hasRoom }: Fleet, batch: readonly Wanted[]): Wanted[] {
+  let reserved = 0;
+  return batch.filter(({ ref, time }) => {
+    const fits = hasRoom(reserved + 2 * ref.size, time);
+    if (fits) reserved += 2 * ref.size;
+    return fits;
+  });
 }
 
 /** What of the records is not here, each once. */

@@ -69,6 +69,9 @@ class UnpackRun {
   #done = 0;
   #bytes = 0;
   #full = false;
+  /** Bytes of the disk that those need who are on their way. */
+  #reserved = 0;
+  readonly #waiting: (() => void)[] = [];
   #failure: Error | undefined;
 
   constructor(request: UnpackRequest, { pack }: SnapshotIndex, wanted: readonly Member[], present: number) {
@@ -156,8 +159,30 @@ class UnpackRun {
   }
 
   async #claimed(member: Member, reader: BodyReader): Promise<void> {
-    if (this.#request.hasRoom(2 * member.entry.size, member.used - this.#request.ahead)) await this.#make(member, reader);
-    else this.#full = true;
+    const bytes = 2 * member.entry.size;
+    if (!(await this.#reserve(bytes, member.used - this.#request.ahead))) return;
+    try {
+      await this.#make(member, reader);
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#full = true;
+    } finally {
+      this.#reserved -= bytes;
+      for (const look of this.#waiting.splice(0)) look();
+    }
+  }
+
+  /** Whether there is room besides what is on its way already; waits for that to arrive before it gives up. */
+  async #reserve(bytes: number, used: number): Promise<boolean> {
+    while (!this.#isOver) {
+      if (this.#request.hasRoom(this.#reserved + bytes, used)) {
+        this.#reserved += bytes;
+        return true;
+      }
+      if (this.#reserved === 0) this.#full = true;
+      else await new Promise<void>((look) => this.#waiting.push(look));
+    }
+    return false;
   }
 
   async #make(member: Member, reader: BodyReader): Promise<void> {

@@ -13,7 +13,9 @@ import { sha256 } from '../../../src/hash.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { failure } from '../../store/helpers.ts';
 import { overStore } from '../../support/over-store.ts';
-import { directoryStore, fill, makeOriginal, names, originalKeyOf, worker } from '../support.ts';
+import { unpacksHere } from '../../../src/fleet/unpacker.ts';
+import { tempCache } from '../../cache/support.ts';
+import { MAKERS, directoryStore, fill, makeOriginal, names, originalKeyOf, worker } from '../support.ts';
 
 const [OLD, NEW] = [periodName(Date.UTC(2026, 0, 1)), periodName(Date.UTC(2026, 0, 2))];
 
@@ -178,6 +180,27 @@ it('where the disk has no room to spare, what fits is there, and no more', async
   const { result, names: got } = await warmed(store, { hasRoom: () => room-- > 0 });
   expect(got).toHaveLength(2);
   expect(result.unpacked).toMatchObject({ made: 2, failed: 2, full: true });
+});
+
+it('what comes at the same time does not take the same room, and a disk that is full all the same ends it in good order', async () => {
+  const { store } = await directoryStore();
+  const one = worker(store);
+  fill(one.cache, 6, { bytes: 34 << 20 });
+  await buildSnapshot({ ...one.fleet, period: NEW, limit: 1e9, journal: undefined, ahead: 0 });
+  const room = 3 * 2 * (35 << 20);
+  let [used, most] = [0, 0];
+  const cache = tempCache();
+  const unpacker = unpacksHere(cache, MAKERS);
+  const at = worker(store, { cache, hasRoom: (bytes) => used + bytes <= room, unpacker: { ...unpacker, unpack: async (unpacking) => {
+    const size = 2 * (34 << 20);
+    most = Math.max(most, (used += size));
+    await unpacker.unpack(unpacking);
+    used -= size >> 1;
+    if (names(cache).length === 3) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+  } } });
+  expect((await warm(at.fleet, () => undefined)).unpacked).toMatchObject({ full: true });
+  expect(most).toBeLessThanOrEqual(room);
+  expect(listDir(cache.path('staging'))).toEqual([]);
 });
 
 it('being told to stop leaves nothing half done', async () => {
