@@ -1,6 +1,7 @@
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
 import { entryId } from '../cache/entry.ts';
 import { makeRoom } from '../cache/evict.ts';
+import { hasRoom } from '../cache/floor.ts';
 import type { BackgroundOptions } from '../fleet/background.ts';
 import type { Fleet, FleetSettings } from '../fleet/fleet.ts';
 import { everywhereOf, groupOf } from '../fleet/group.ts';
@@ -71,7 +72,7 @@ export class FleetWorld {
       known: this.#known,
       unpacker,
       allowed,
-      hasRoom: (bytes, used) => makeRoom(cache, bytes, { floor, isNeeded: isPending, usedSince: used }),
+      hasRoom: (bytes, used) => makeRoom(cache, bytes, { hasRoom: (more) => hasRoom(cache.root, more, floor), isNeeded: isPending, usedSince: used }),
       pace,
       log,
     };
