@@ -112,7 +112,7 @@ export const SETTINGS = {
   cacheDir: { ...optional('cache_dir', DIRECTORY, 'The local cache. Not set: nothing is cached. `install.sh` sets `${XDG_CACHE_HOME:-~/.cache}/pkg-cache`.'), variable: 'PKG_CACHE_DIR' },
   store: optional('store', LOCATION, 'Where packages are shared. Not set: local cache only.'),
   linkMode: setting<LinkMode>('link_mode', oneOf({ private: 'private', hardlink: 'hardlink' }), 'private', '`private`: installed files are reflinks or copies. `hardlink`: they share the cache\'s inodes. [What that costs](compatibility.md#edits-in-place-and-link-modes)'),
-  readyCopies: setting('ready_copies', SWITCH, 'on', 'packages that were used, and node_modules as a whole, are copied once more in the background, so that the next install is a rename: with pip in sets of 500 files and more, with npm in trees of 20 packages and more. `off` saves that disk.'),
+  readyCopies: setting('ready_copies', SWITCH, 'on', 'packages that were used, and node_modules as a whole, are copied once more in the background, so that the next install is a rename: with npm in trees of 20 packages and more; with pip always, and four times in sets of fewer than 500 files and 16 MB. `off` saves that disk.'),
   synchronous: setting('synchronous', SWITCH, 'off', '`on`: an install ends only when what it brought is cached, and stored; otherwise the background process does that afterwards. What is served from the cache waits for nothing.'),
   cachable: list('cachable', RULES, 'What the cache is for. Not set: everything.'),
   blocked: list('blocked', RULES, 'What is never served, pulled, uploaded or put into a snapshot, whoever cached it. The real tool still installs it.'),
