@@ -94,11 +94,12 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
   if (cwd === undefined) return EXEC;
   const umask = process.umask(0o022); // what goes into the cache is for all users of this machine
   let lease: Lease | undefined;
+  let cache: LocalCache | undefined;
   try {
     const settings = readSettings(env, configFiles(env));
     if (settings.cacheDir === undefined) return EXEC;
     const policy = new Policy(settings);
-    const cache = openCache(settings.cacheDir, { ...settings, whyNot: (key) => policy.whyNot(key) });
+    cache = openCache(settings.cacheDir, { ...settings, whyNot: (key) => policy.whyNot(key) });
     lease = cache.lease();
     const context = installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cache, lease, umask, role, interruption, aftermath });
     const answer = ecosystem === 'pip' ? await install(context) : await (await import('./npm/install.ts')).install(context);
@@ -106,7 +107,10 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
     keepInStep(cache, settings, env);
     return answer;
   } catch (error) {
-    if (error instanceof Interrupted) throw error;
+    if (error instanceof Interrupted) {
+      cache?.abandon();
+      throw error;
+    }
     if (error instanceof NeedsCharge) return { kind: 'continue' };
     complain(error);
     return EXEC;
@@ -271,7 +275,7 @@ class Interruption {
     if (this.signal || this.#isOrphan()) throw new Interrupted();
   }
 
-  /** Waits for `work` as long as nobody interrupts. What is abandoned is swept later. */
+  /** Waits for `work` as long as nobody interrupts. */
   async race<T>(work: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const interrupted = new Promise<never>((_resolve, reject) => {

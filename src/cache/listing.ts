@@ -74,6 +74,16 @@ export function isAbandoned(path: string): boolean {
   }
 }
 
+/** Whether this process is at work in a staging directory, or one of its threads. */
+export function isOurs(path: string): boolean {
+  try {
+    const owner = JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner;
+    return owner.pid === process.pid && owner.host === hostIdentity();
+  } catch {
+    return false;
+  }
+}
+
 function unreadable(path: string): EntryStatus {
   return { status: 'stalled', key: undefined, version: undefined, path, size: 0, lastUsed: modified(path) };
 }

@@ -6,7 +6,7 @@ import { LAYOUT, entryId, parseFiles, serialiseFiles, type Entry, type EntryFile
 import { hostIdentity, tryClaim, type Claim } from './claim.ts';
 import { whyFull, type Floor } from './floor.ts';
 import { takeLease, type Lease } from './lease.ts';
-import { isAbandoned, listEntries, type EntryStatus, type Owner } from './listing.ts';
+import { isAbandoned, isOurs, listEntries, type EntryStatus, type Owner } from './listing.ts';
 import { mark, purge } from './removal.ts';
 import { sweepShelves } from './shelves.ts';
 import { listDir, removeOld } from './sweep.ts';
@@ -190,6 +190,18 @@ export class LocalCache {
     for (const name of listDir(this.path('trash'))) rmSync(this.path('trash', name), { recursive: true, force: true });
     for (const name of listDir(this.path('staging'))) {
       if (isAbandoned(this.path('staging', name))) rmSync(this.path('staging', name), { recursive: true, force: true });
+    }
+  }
+
+  /** Removes what this process has begun to make, because it is about to end. What cannot be removed the next sweep finds. */
+  abandon(): void {
+    for (const name of listDir(this.path('staging'))) {
+      if (!isOurs(this.path('staging', name))) continue;
+      try {
+        rmSync(this.path('staging', name), { recursive: true, force: true });
+      } catch {
+        // A thread is still at work in there.
+      }
     }
   }
 }

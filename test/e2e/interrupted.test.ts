@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startFaultServer, type Fault } from '../support/fault-server.ts';
 import { tryClaim } from '../../src/cache/claim.ts';
+import { listDir } from '../../src/cache/sweep.ts';
 import { sha256 } from '../../src/hash.ts';
 import { startGate, type Gate } from './support/gate.ts';
 import { served, until } from './support/offline.ts';
@@ -71,6 +72,7 @@ describe('while the store is waited for', () => {
       const before = treeOf(venv.dir);
       const shim = start('pip', ['install', requirement], worker.environment(venv));
       await until(() => store.log.some(({ path }) => path.includes('/archives/')));
+      if (fault === 'stall') await until(() => listDir(join(worker.cache, 'v1/staging')).length > 0);
       shim.kill(signal);
       expect(await shim.ended).toMatchObject({ code: undefined, signal });
       expect(treeOf(venv.dir)).toEqual(before);
