@@ -53,34 +53,30 @@ function statusOf(path: string): EntryStatus['status'] {
   return existsSync(`${path}/${REMOVED}`) ? 'removed' : 'stalled';
 }
 
-/** Of `owner.json`, which is written before anything else. */
 function stagingStatus(path: string): EntryStatus {
   const status = isAbandoned(path) ? 'stalled' : 'copying';
-  try {
-    const { key } = JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner;
-    return { status, key, version: key.version, path, size: 0, lastUsed: modified(path) };
-  } catch {
-    return { ...unreadable(path), status };
-  }
+  const key = ownerOf(path)?.key;
+  return key ? { status, key, version: key.version, path, size: 0, lastUsed: modified(path) } : { ...unreadable(path), status };
 }
 
 /** Whether nobody is at work in a staging directory any more. */
 export function isAbandoned(path: string): boolean {
-  try {
-    const owner = JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner;
-    return owner.host === hostIdentity() ? !isAlive(owner.pid) : !isRecent(path);
-  } catch {
-    return !isRecent(path);
-  }
+  const owner = ownerOf(path);
+  return owner?.host === hostIdentity() ? !isAlive(owner.pid) : !isRecent(path);
 }
 
 /** Whether this process is at work in a staging directory, or one of its threads. */
 export function isOurs(path: string): boolean {
+  const owner = ownerOf(path);
+  return owner?.pid === process.pid && owner.host === hostIdentity();
+}
+
+/** What a staging directory says in `owner.json`, which is written before anything else. */
+function ownerOf(path: string): Owner | undefined {
   try {
-    const owner = JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner;
-    return owner.pid === process.pid && owner.host === hostIdentity();
+    return (JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner | null) ?? undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }
 
