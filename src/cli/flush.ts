@@ -8,7 +8,7 @@ import type { World } from './world.ts';
 const STANDSTILL = 60_000;
 
 /** A daemon is at work for ever, whatever the store says: when it has not got on for so long, we see for ourselves. In milliseconds. */
-const OTHERS_TURN = 20_000;
+const OTHERS_TURN = 5_000;
 
 /** Does what waits for the background process, or waits for the one that is at it; what is left then. */
 export async function flushSpool({ background: options, cache }: Pick<World, 'background' | 'cache'>): Promise<Remainder> {
