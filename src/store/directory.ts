@@ -7,7 +7,7 @@ import { PkgCacheError, systemCode } from '../errors.ts';
 import type { Backend, ListQuery, RawPage, Watch } from './backend.ts';
 import { listDirectory } from './directory-list.ts';
 import { fileSystemTime, publish, temporaryDirectory, tidy, write } from './directory-write.ts';
-import { denied, unavailable, wrongBytes } from './failure.ts';
+import { denied, tooShort, unavailable } from './failure.ts';
 import { checkKey } from './key.ts';
 import type { Payload, Range, StoredObject } from './store.ts';
 
@@ -37,14 +37,14 @@ async function get(root: string, key: string, range?: Range): Promise<StoredObje
   try {
     // O_NONBLOCK: a FIFO under that name must not hold us up.
     const file = await open(join(root, key), constants.O_RDONLY | constants.O_NONBLOCK);
-    return await opened(root, file, range);
+    return await opened(root, key, file, range);
   } catch (error) {
     if (isMissing(error) && (await isDirectory(root))) return undefined;
     throw described(root, error, 'read');
   }
 }
 
-async function opened(root: string, file: FileHandle, range: Range | undefined): Promise<StoredObject> {
+async function opened(root: string, key: string, file: FileHandle, range: Range | undefined): Promise<StoredObject> {
   const stats = await file.stat();
   if (!stats.isFile()) {
     await file.close();
@@ -53,7 +53,7 @@ async function opened(root: string, file: FileHandle, range: Range | undefined):
   const { start, length } = range ?? { start: 0, length: stats.size };
   if (start + length > stats.size) {
     await file.close();
-    throw wrongBytes(root, 'an object is shorter than the range that was asked for');
+    throw tooShort(root, key);
   }
   // A stream cannot be told to end where it begins.
   if (length > 0) return { size: length, body: file.createReadStream({ start, end: start + length - 1, highWaterMark: CHUNK }) };

@@ -29,6 +29,11 @@ export function wrongBytes(label: string, what: string): PkgCacheError {
   return failure('ARCHIVE_INVALID', label, what, {});
 }
 
+/** An object, or what the store has of it, ends before the range that was asked for. */
+export function tooShort(label: string, key: string): PkgCacheError {
+  return wrongBytes(label, `${key} is shorter than it should be`);
+}
+
 function failure(
   code: 'STORE_UNAVAILABLE' | 'STORE_DENIED' | 'ARCHIVE_INVALID',
   label: string,

@@ -1,7 +1,7 @@
 import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, type GetObjectCommandInput } from '@aws-sdk/client-s3';
 import type { Readable } from 'node:stream';
 import { payloadSize, type Backend, type ListQuery, type RawPage, type Watch } from './backend.ts';
-import { unavailable, wrongBytes } from './failure.ts';
+import { tooShort, unavailable, wrongBytes } from './failure.ts';
 import { checkKey } from './key.ts';
 import { s3Clients, type S3Clients } from './s3-client.ts';
 import { isConflict, isMissing, isOutOfRange, isUnexplained, s3Failure } from './s3-failure.ts';
@@ -43,13 +43,13 @@ class S3Backend implements Backend {
     const Range = range && `bytes=${range.start}-${range.start + range.length - 1}`;
     try {
       const { headers, body } = (await this.#plain.get(where.Key, Range, signal)) ?? (await this.#bySdk({ ...where, Range }, signal));
-      const wrong = this.#wrongAnswer(headers, range);
+      const wrong = this.#wrongAnswer(key, headers, range);
       if (wrong === undefined) return { size: Number(headers['content-length']), body };
       body.destroy();
       throw wrong;
     } catch (error) {
       if (isMissing(error)) return undefined;
-      if (isOutOfRange(error)) throw wrongBytes(this.label, 'an object is shorter than the range that was asked for');
+      if (isOutOfRange(error)) throw tooShort(this.label, key);
       throw s3Failure(this.label, error);
     }
   }
@@ -135,12 +135,12 @@ class S3Backend implements Backend {
   }
 
   /** What is wrong with the answer to a GET. One with a range says which it has; other stores send the whole object instead. */
-  #wrongAnswer(headers: Answer['headers'], range: Range | undefined): Error | undefined {
+  #wrongAnswer(key: string, headers: Answer['headers'], range: Range | undefined): Error | undefined {
     if (headers.etag === undefined || !/^\d+$/.test(headers['content-length'] ?? '')) return this.#notS3();
     if (range === undefined) return undefined;
     const starts = headers['content-range']?.startsWith(`bytes ${range.start}-`) ?? false;
     if (!starts) return wrongBytes(this.label, 'the store ignores ranges');
-    return Number(headers['content-length']) === range.length ? undefined : wrongBytes(this.label, 'an object is shorter than the range that was asked for');
+    return Number(headers['content-length']) === range.length ? undefined : tooShort(this.label, key);
   }
 
   /** An answer to HEAD has no body that could explain a refusal; then the write decides, and says why. */
