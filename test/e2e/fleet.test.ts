@@ -44,6 +44,7 @@ describe('a worker that starts', () => {
     const made = await first.cli(['snapshot', '--now']);
     expect(made).toMatchObject({ code: 0, stderr: '' });
     expect(made.stdout).toMatch(/^snapshot \d{8}T\d{6}Z of linux-\S+: 3 entries, \d/);
+    expect((await first.cli(['status'])).stdout).toContain(`newest snapshot ${made.stdout.split(' ')[1]}`);
 
     const second = world.worker();
     const warm = await second.cli(['warm']);

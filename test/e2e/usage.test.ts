@@ -32,8 +32,8 @@ it.each<[string, string]>([
   ['explain pip install x', 'Unknown arguments: pip, install, x'],
   ['store', 'Not enough non-option arguments: got 0, need at least 1'],
   ['store gc --unused x', '--unused takes a whole number, 1 or more, once'],
-  ['sync', 'Missing required argument: once The background process syncs by itself; --once does it now'],
-  ['snapshot', 'Missing required argument: now Snapshots are made by the background process; --now makes one at once'],
+  ['sync', 'Missing required argument: once (the background process syncs by itself; --once does it now)'],
+  ['snapshot', 'Missing required argument: now (the background process makes snapshots by itself; --now makes one at once)'],
 ])('pkg-cache %s: says what is wrong with it, in a line, and does nothing', async (line, message) => {
   const { code, stdout, stderr } = await worker.cli(line.split(' '));
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -12,7 +12,7 @@ export const snapshot: Command<{ now: boolean }> = {
   builder: (argv) =>
     argv
       .option('now', { type: 'boolean', describe: 'Make one now, whatever there is' })
-      .demandOption('now', 'Snapshots are made by the background process; --now makes one at once')
+      .demandOption('now', '(the background process makes snapshots by itself; --now makes one at once)')
       .example('$0 snapshot --now', 'before many workers are started; exit 1 if it could not be stored'),
   exits: '0 it is stored, 1 it is not: nothing is cached, another one was first, or the store cannot be written',
   run: async () => {

@@ -9,7 +9,7 @@ export const sync: Command<{ once: boolean }> = {
   builder: (argv) =>
     argv
       .option('once', { type: 'boolean', describe: 'Do it now, once' })
-      .demandOption('once', 'The background process syncs by itself; --once does it now')
+      .demandOption('once', '(the background process syncs by itself; --once does it now)')
       .example('$0 sync --once', 'exit 1 if the store could not be read, or something was left out'),
   exits: '0 done, 1 the store could not be read, or something was left out',
   run: async () => {

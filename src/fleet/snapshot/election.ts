@@ -44,7 +44,6 @@ export async function takePart(fleet: Fleet): Promise<boolean> {
   if (!(await isCalled(fleet, candidate, listed)) || !(await claim(store, group, listed, candidate, every))) return false;
   const built = await packCache(fleet, period, now);
   log(`snapshot ${period}: ${built.outcome === 'live' ? `${built.count} entries, ${built.bytes} bytes` : built.outcome}`);
-  if (built.outcome !== 'empty') state.update({ live: period });
   return built.outcome === 'live';
 }
 
@@ -52,7 +51,9 @@ export async function takePart(fleet: Fleet): Promise<boolean> {
 export async function packCache(fleet: Fleet, period: string, now: number): Promise<Built> {
   const { group, everywhere, state, settings } = fleet;
   const read = { journal: state.position(group).journal, everywhereJournal: state.position(everywhere).journal };
-  return await buildSnapshot({ ...fleet, ...read, period, limit: settings.snapshotLimit, ahead: now - Date.now() });
+  const built = await buildSnapshot({ ...fleet, ...read, period, limit: settings.snapshotLimit, ahead: now - Date.now() });
+  if (built.outcome !== 'empty') state.update({ live: period });
+  return built;
 }
 
 /** When this worker's turn comes, in milliseconds from the beginning of a period: by chance, but always the same. */
