@@ -42,6 +42,14 @@ export function openLog(cache: LocalCache, days: number): Log {
   };
 }
 
+/** A log that tells somebody as well: how the whole is doing, and what is wrong, but not of every entry. */
+export function alsoTold(log: Log, tell: (message: string) => void): Log {
+  return (message, details = {}) => {
+    log(message, details);
+    if (details.entry === undefined || (details.level ?? 'info') !== 'info') tell(message);
+  };
+}
+
 /** Whether a line that was read is one of ours. */
 export function isLogRecord(value: unknown): value is LogRecord {
   const { time, pid, message } = (value ?? {}) as Partial<LogRecord>;

@@ -52,6 +52,11 @@ export function endQuietlyWithReader(): void {
   });
 }
 
+/** Whoever reads what we tell meanwhile may stop, and the work goes on. */
+export function outliveReader(): void {
+  process.stderr.on('error', () => undefined);
+}
+
 /** A line at the bottom of a terminal that says how far long work is; nothing where standard error is none. */
 export class Progress {
   readonly #shown = process.stderr.isTTY && hasColours(true);

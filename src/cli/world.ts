@@ -7,7 +7,7 @@ import { PkgCacheError } from '../errors.ts';
 import type { BackgroundOptions } from '../fleet/background.ts';
 import type { Pace } from '../fleet/pace.ts';
 import { Spool } from '../fleet/spool.ts';
-import { openLog } from '../log.ts';
+import { alsoTold, openLog } from '../log.ts';
 import { keepHouse } from './housekeeping.ts';
 import { collect as collectNpm, type CollectDetails as NpmDetails } from '../npm/collect.ts';
 import { isTreeKey } from '../npm/entry.ts';
@@ -34,8 +34,15 @@ export interface World {
   readonly fleet: FleetWorld | undefined;
 }
 
-/** Opens the configured cache. `afresh`: a store that failed a moment ago is tried all the same. Throws CONFIG, CACHE_UNUSABLE. */
-export function openWorld({ afresh = false } = {}): World {
+export interface OpenOptions {
+  /** A store that failed a moment ago is tried all the same. */
+  readonly afresh?: boolean;
+  /** Hears what background work logs, but not of every entry. */
+  readonly tell?: (message: string) => void;
+}
+
+/** Opens the configured cache. Throws CONFIG, CACHE_UNUSABLE. */
+export function openWorld({ afresh = false, tell }: OpenOptions = {}): World {
   process.umask(0o022); // what goes into the cache is for all users of this machine
   const env = processEnv();
   const settings = readSettings(env, configFiles(env));
@@ -53,7 +60,8 @@ export function openWorld({ afresh = false } = {}): World {
     const { openForBackground } = await import('../fleet/remote.ts');
     return await openForBackground(cache, location, env, { afresh });
   };
-  const log = openLog(cache, settings.logDays);
+  const kept = openLog(cache, settings.logDays);
+  const log = tell ? alsoTold(kept, tell) : kept;
   const assemblers: BackgroundOptions['assemblers'] = { npm: (from, details, owner) => prepareTree(from, details as PrepareDetails, owner) };
   const collectors: BackgroundOptions['collectors'] = {
     pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate, policy),

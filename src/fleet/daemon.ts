@@ -21,8 +21,13 @@ const LOOK_EVERY = 500;
  */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   const { background, signal } = options;
+  let isTold = false;
   try {
-    while (!(await aloneIn(background.cache, () => stay(options)))) await sleep(LOOK_EVERY, undefined, { signal });
+    while (!(await aloneIn(background.cache, () => stay(options)))) {
+      if (!isTold) background.log('daemon: another background process is at work on this cache; waiting for its end');
+      isTold = true;
+      await sleep(LOOK_EVERY, undefined, { signal });
+    }
   } catch (error) {
     if (!signal.aborted) throw error;
   }
@@ -31,6 +36,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 async function stay({ background, signal, begin, isDue, attend }: DaemonOptions): Promise<void> {
   const { cache, spool } = background;
   const work = new SpoolWork(background);
+  background.log('daemon: at work');
   cache.sweep();
   spool.sweep();
   await begin();

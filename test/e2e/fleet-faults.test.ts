@@ -119,7 +119,7 @@ it('a daemon that is told to end while it warms up ends in good order, and the n
   const daemon = started(worker, ['daemon'], { PKG_CACHE_SYNC_BANDWIDTH: '500k' });
   await until(async () => (await worker.cached()).length >= 2);
   daemon.kill('SIGTERM');
-  expect(await daemon.ended).toEqual({ code: 0, signal: undefined, stdout: '', stderr: '' });
+  expect(await daemon.ended).toEqual({ code: 0, signal: undefined, stdout: '', stderr: 'pkg-cache: daemon: at work\n' });
   const there = (await worker.cached()).length;
   expect(there).toBeLessThan(SET.length);
   expect((await worker.cli(['warm', '--strict'])).stdout).toMatch(new RegExp(`: ${SET.length - there} entries, .*; ${there} were there\\n`));

@@ -17,7 +17,7 @@ beforeAll(async () => {
   world.wheel({ name: 'alpha', version: '1.0', requiresDist: ['beta>=1'], consoleScripts: ['alpha = alpha:main'] });
   world.wheel({ name: 'beta', version: '1.5' });
   world.wheel({ name: 'gamma', version: '3' });
-  for (const name of ['delta', 'epsilon', 'eta', 'zeta']) world.wheel({ name, version: '1' });
+  for (const name of ['delta', 'epsilon', 'eta', 'iota', 'kappa', 'zeta']) world.wheel({ name, version: '1' });
   first = world.worker();
   await first.fill(await world.venv(), SET);
 });
@@ -121,7 +121,23 @@ describe('a worker that lives', () => {
     expect(served(stdout)).toEqual(['epsilon==1']);
     one.kill('SIGTERM');
     two.kill('SIGTERM');
-    expect([await one.ended, await two.ended]).toMatchObject([{ code: 0, stdout: '', stderr: '' }, { code: 0, stdout: '', stderr: '' }]);
+    const ended = [await one.ended, await two.ended];
+    expect(ended).toMatchObject([{ code: 0, stdout: '' }, { code: 0, stdout: '' }]);
+    const told = ended.map(({ stderr }) => stderr).sort();
+    expect(told[0]).toMatch(/^pkg-cache: daemon: another background process is at work on this cache; waiting for its end\n/);
+    expect(told[1]).toMatch(/^pkg-cache: daemon: at work\n[^]*^pkg-cache: sync: 1 brought down, 0 stored, 0 left out$/m);
+  });
+
+  it('has a daemon that goes on when nobody reads what it says any more', async () => {
+    const worker = world.worker(OFTEN);
+    const { ended, kill } = start('bash', ['-c', 'exec 2> >(read -r line); exec pkg-cache daemon'], { ...worker.env, PATH: [worker.shims, worker.env['PATH']].join(delimiter) });
+    await until(async () => (await worker.cached()).length >= 3);
+    await first.fill(await world.venv(), ['iota==1']);
+    await until(async () => (await worker.cached()).includes('iota==1'));
+    await first.fill(await world.venv(), ['kappa==1']);
+    await until(async () => (await worker.cached()).includes('kappa==1'));
+    kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0 });
   });
 
   it('without a daemon is brought in step after an install, once an interval has passed', async () => {
