@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { utimesSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { PkgCacheError } from '../../src/errors.ts';
 import { Announcer, type AnnouncerOptions } from '../../src/fleet/announce.ts';
 import { flightsOf } from '../../src/fleet/flights.ts';
@@ -77,6 +77,19 @@ describe('an install', () => {
     age(5);
     await look(announcer);
     await end();
+    await announcer.land();
+    expect(spool.jobs()).toHaveLength(1);
+    await look(announcer);
+    await announcer.land();
+    expect(spool.jobs()).toEqual([]);
+  });
+
+  it('that ends while something else is being done is not waited for any longer, and lands later', async () => {
+    const { store, spool, announcer, age, end } = installer();
+    age(5);
+    await look(announcer);
+    await end();
+    await vi.waitFor(async () => expect(await flightsOf(store, SET)).toMatchObject([{ kind: 'storing' }]), { timeout: 10_000 });
     await announcer.land();
     expect(spool.jobs()).toHaveLength(1);
     await look(announcer);
