@@ -6,7 +6,7 @@ import type { EntryStatus } from '../../src/cache/listing.ts';
 import { LocalCache, archiveIn, type LocalEntry } from '../../src/cache/local.ts';
 import { sha256, sha512 } from '../../src/hash.ts';
 
-const NOTHING: Claim = { refresh: () => undefined, release: () => undefined };
+const NOTHING: Claim = { refresh: () => undefined, release: () => undefined, isHeld: () => true };
 
 /** Packages as their registry has them: an entry of each is made once, for all workers. */
 export class Content {

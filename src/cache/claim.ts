@@ -11,7 +11,10 @@ import { sha256 } from '../hash.ts';
 export interface Claim {
   /** Shows that the holder is alive; call it at least every minute during long work. */
   refresh(): void;
+  /** Does nothing to the claim of somebody who has taken it over. */
   release(): void;
+  /** Whether it is still this one: a holder that was paused for minutes, or whose cache was removed, may find another's in its place, or none. */
+  isHeld(): boolean;
 }
 
 /** How often the holder of a claim shows that it is alive, in milliseconds. */
@@ -58,7 +61,7 @@ export function isClaimed(path: string): boolean {
   return !isAbandoned(path);
 }
 
-const NO_CLAIM: Claim = { refresh: () => undefined, release: () => undefined };
+const NO_CLAIM: Claim = { refresh: () => undefined, release: () => undefined, isHeld: () => true };
 
 function create(path: string): Claim | undefined {
   let fd: number;
@@ -68,17 +71,24 @@ function create(path: string): Claim | undefined {
   } catch (error) {
     return systemCode(error) === 'EEXIST' ? undefined : NO_CLAIM;
   }
+  const holder = JSON.stringify({ pid: process.pid, host: hostIdentity() });
   try {
-    writeSync(fd, JSON.stringify({ pid: process.pid, host: hostIdentity() }));
+    writeSync(fd, holder);
   } catch {
     unlinkQuietly(path);
     return NO_CLAIM;
   } finally {
     closeSync(fd);
   }
+  const isHeld = (): boolean => readQuietly(path) === holder;
   return {
-    refresh: () => touchQuietly(path),
-    release: () => unlinkQuietly(path),
+    refresh: () => {
+      if (isHeld()) touchQuietly(path);
+    },
+    release: () => {
+      if (isHeld()) unlinkQuietly(path);
+    },
+    isHeld,
   };
 }
 
@@ -134,6 +144,14 @@ function namespace(kind: 'pid' | 'mnt'): string {
     return String(statSync(`/proc/self/ns/${kind}`).ino);
   } catch {
     return 'host';
+  }
+}
+
+function readQuietly(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
   }
 }
 

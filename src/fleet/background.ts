@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { holding, isClaimed, tryClaim } from '../cache/claim.ts';
+import { holding, isClaimed, tryClaim, type Claim } from '../cache/claim.ts';
 import { describe, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import { ReadyCopies } from '../cache/ready.ts';
 import type { Ownership } from '../cache/shelf.ts';
@@ -53,10 +53,10 @@ export interface Remainder {
 }
 
 /** Does some work as the one background process of a cache; false if there is another one. */
-export async function aloneIn(cache: LocalCache, work: () => Promise<void>): Promise<boolean> {
+export async function aloneIn(cache: LocalCache, work: (claim: Claim) => Promise<void>): Promise<boolean> {
   const claim = tryClaim(claimOfBackground(cache));
   if (!claim) return false;
-  await holding(claim, work);
+  await holding(claim, () => work(claim));
   return true;
 }
 

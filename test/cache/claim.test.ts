@@ -63,6 +63,19 @@ it('a claim that was taken over can be refreshed and released without harm', () 
   expect(() => (claim.refresh(), claim.release())).not.toThrow();
 });
 
+it('a claim that somebody else has taken over is theirs', () => {
+  const path = join(tempDir(), 'claim');
+  const claim = tryClaim(path)!;
+  expect(claim.isHeld()).toBe(true);
+  writeFileSync(path, holder(1));
+  utimesSync(path, 1, 1);
+  claim.refresh();
+  claim.release();
+  expect(claim.isHeld()).toBe(false);
+  expect(readFileSync(path, 'utf8')).toBe(holder(1));
+  expect(statSync(path).mtimeMs).toBe(1000);
+});
+
 it('where none can be written, everybody gets one', () => {
   const path = join(left('a file where a directory should be'), 'claim');
   expect(tryClaim(path)).toBeDefined();

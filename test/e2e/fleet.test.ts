@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -98,6 +98,15 @@ function daemon(worker: Worker): Started {
   return start('pkg-cache', ['daemon'], { ...worker.env, PATH: [worker.shims, worker.env['PATH']].join(delimiter) });
 }
 
+/** The process that holds a claim. */
+function holderOf(claim: string): number | undefined {
+  try {
+    return (JSON.parse(readFileSync(claim, 'utf8')) as { pid: number }).pid;
+  } catch {
+    return undefined;
+  }
+}
+
 describe('a worker that lives', () => {
   it('gets by hand what others have stored, and stores what was cached without a store', async () => {
     const alone = world.worker({ PKG_CACHE_STORE: undefined });
@@ -138,6 +147,24 @@ describe('a worker that lives', () => {
     await until(async () => (await worker.cached()).includes('kappa==1'));
     kill('SIGTERM');
     expect(await ended).toMatchObject({ code: 0 });
+  });
+
+  it('has one daemon at work, also after that was paused for so long that another has taken over', async () => {
+    const worker = world.worker(OFTEN);
+    const holder = (): number | undefined => holderOf(worker.backgroundClaim);
+    const paused = daemon(worker);
+    await until(() => holder() !== undefined);
+    const pid = holder()!;
+    process.kill(pid, 'SIGSTOP');
+    utimesSync(worker.backgroundClaim, 1, 1);
+    const other = daemon(worker);
+    await until(() => ![pid, undefined].includes(holder()));
+    process.kill(pid, 'SIGCONT');
+    paused.kill('SIGTERM');
+    expect(await paused.ended).toMatchObject({ code: 0 });
+    expect([pid, undefined]).not.toContain(holder());
+    other.kill('SIGTERM');
+    expect(await other.ended).toMatchObject({ code: 0 });
   });
 
   it('without a daemon is brought in step after an install, once an interval has passed', async () => {
