@@ -61,14 +61,18 @@ export class Announcer {
   /** Everything has been stored that could be: whose real tool had ended by the last look need not be waited for any more. */
   async land(): Promise<void> {
     for (const flight of this.#jobs().filter(({ path }) => this.#landing.has(path))) {
-      this.#say(flight.path, { kind: 'landed' });
-      const announced = this.#announced.get(flight.path);
-      clearInterval(announced?.timer);
-      (await announced?.said)?.store.close();
-      this.#announced.delete(flight.path);
-      this.#ended.delete(flight.path);
+      await this.#end(flight.path);
       this.#options.spool.done(flight);
     }
+  }
+
+  async #end(path: string): Promise<void> {
+    this.#say(path, { kind: 'landed' });
+    const announced = this.#announced.get(path);
+    clearInterval(announced?.timer);
+    this.#announced.delete(path);
+    this.#ended.delete(path);
+    (await announced?.said)?.store.close();
   }
 
   #notice(): void {
@@ -103,6 +107,7 @@ export class Announcer {
 
   /** Goes on while background work is elsewhere: a sync may take longer than the install. */
   #showLife(path: string): void {
+    if (spooledAt({ path }) === 0) return void this.#end(path); // another process has seen to it
     this.#notice();
     const announced = this.#announced.get(path);
     if (announced && performance.now() - announced.saidAt >= SIGN_EVERY) this.#say(path, announced.phase);

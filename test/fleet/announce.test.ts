@@ -109,6 +109,7 @@ describe('an install', () => {
     await look(last);
     await last.land();
     expect(spool.jobs()).toEqual([]);
+    await vi.waitFor(async () => expect(await flightsOf(store, SET)).toEqual([]), { timeout: 10_000 });
   });
 
   it.each<[string, Parameters<typeof installer>[0]]>([
