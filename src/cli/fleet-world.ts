@@ -98,6 +98,7 @@ export class FleetWorld {
     if (entries.length === 0) return;
     const time = await store.now();
     await mention(store, this.#readers, entries.map(refOf), time);
+    this.state.forgetDenial();
     for (const { entry } of entries) this.#known.mention(entryId(entry.key), time);
     this.#known.save(time);
   }

@@ -27,6 +27,8 @@ export interface FleetFacts {
   readonly live?: string;
   /** When writing was denied; until some time later it is not tried again. */
   readonly deniedAt?: number | undefined;
+  /** The last period whose snapshot was left to others because it could not be claimed. */
+  readonly passed?: string | undefined;
   /** The last period in which this worker has looked after the store. */
   readonly tended?: string;
 }
@@ -53,6 +55,12 @@ export class FleetState {
     if (this.read().triedAt !== undefined) return false;
     this.update({ triedAt: Date.now() });
     return true;
+  }
+
+  /** Something could be written, or somebody asks by name: whatever was denied before may be tried again. */
+  forgetDenial(): void {
+    const { deniedAt, passed } = this.read();
+    if (deniedAt !== undefined || passed !== undefined) this.update({ deniedAt: undefined, passed: undefined });
   }
 
   /** How far the journal of a group was read. */

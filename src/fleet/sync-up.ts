@@ -31,7 +31,6 @@ export async function sendUp(fleet: Fleet): Promise<Sent> {
   try {
     await inParallel(fleet.cache.ids(), AT_ONCE, (id) => sending.consider(id));
     await sending.writeDown();
-    if (state.read().deniedAt !== undefined) state.update({ deniedAt: undefined });
     return { up: sending.up, denied: undefined };
   } catch (error) {
     if (!(error instanceof PkgCacheError) || error.code !== 'STORE_DENIED') throw error;
@@ -71,10 +70,12 @@ class Sending {
 
   /** Tells the others what is in the store; only then it counts as known. */
   async writeDown(): Promise<void> {
+    if (this.#mentioned.size === 0) return;
     const mentioned = new Map(this.#mentioned);
     this.#mentioned.clear();
     const time = await this.#fleet.store.now();
     await mention(this.#fleet.store, this.#fleet, [...mentioned.values()], time);
+    this.#fleet.state.forgetDenial();
     for (const id of mentioned.keys()) this.#fleet.known.mention(id, time);
   }
 

@@ -20,10 +20,11 @@ const DENIED_MS = 6 * 3_600_000;
 
 /**
  * Brings down what is new in the store, and sends up what it lacks: what others have comes first, so that it is not offered to the store again. Its
- * cost is that of what is new. Throws STORE_* when the store fails, and what `pace` throws; the next run goes on where this one was.
+ * cost is that of what is new. `afresh`: who was denied to write tries again. Throws STORE_* when the store fails, and what `pace` throws; the next run goes on where this one was.
  */
-export async function sync(fleet: Fleet): Promise<Synced> {
+export async function sync(fleet: Fleet, { afresh = false } = {}): Promise<Synced> {
   const { state, store, known } = fleet;
+  if (afresh) state.forgetDenial();
   state.update({ triedAt: Date.now() });
   try {
     const { down, behind } = await bringDown(fleet);

@@ -213,6 +213,10 @@ describe('a worker', () => {
     tried = 0;
     expect(await run(reader)).toMatchObject({ down: 0, up: 0, denied: undefined });
     expect(tried).toBe(0);
+    expect(await sync(reader.fleet, { afresh: true })).toMatchObject({ denied: 'may not write' });
+    expect(await sync({ ...reader.fleet, readOnly: true }, { afresh: true })).toMatchObject({ up: 0, denied: undefined });
+    expect(await sync({ ...reader.fleet, store }, { afresh: true })).toMatchObject({ up: 10 });
+    expect(reader.fleet.state.read().deniedAt).toBeUndefined();
   });
 
   it('whose store fails says so, and goes on where it was', async () => {

@@ -4,6 +4,7 @@ import type { Listed, Store } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
 import { seal } from '../seal.ts';
 import { mayWrite } from '../sync.ts';
+import { ifAllowed } from '../tend/remove.ts';
 import { buildSnapshot, type Built } from './build.ts';
 import { listSnapshots, newestSnapshots, periodOf } from './find.ts';
 import { periodName, snapshotsOf } from './format.ts';
@@ -39,9 +40,10 @@ export async function takePart(fleet: Fleet): Promise<boolean> {
   const now = await store.now();
   const period = periodName(Math.floor(now / every) * every);
   const candidate = { period, elapsed: now % every, now };
-  if ((state.read().live ?? '') >= period || candidate.elapsed < moment(fleet, period)) return false;
+  const { live = '', passed = '' } = state.read();
+  if (live >= period || passed >= period || candidate.elapsed < moment(fleet, period)) return false;
   const listed = await listSnapshots(store, group);
-  if (!(await isCalled(fleet, candidate, listed)) || !(await claim(store, group, listed, candidate, every))) return false;
+  if (!(await isCalled(fleet, candidate, listed)) || !(await isFirst(fleet, candidate, listed))) return false;
   const built = await packCache(fleet, period, now);
   log(`snapshot ${period}: ${built.outcome === 'live' ? `${built.count} entries, ${built.bytes} bytes` : built.outcome}`);
   return built.outcome === 'live';
@@ -52,6 +54,7 @@ export async function packCache(fleet: Fleet, period: string, now: number): Prom
   const { group, everywhere, state, settings } = fleet;
   const read = { journal: state.position(group).journal, everywhereJournal: state.position(everywhere).journal };
   const built = await buildSnapshot({ ...fleet, ...read, period, limit: settings.snapshotLimit, ahead: now - Date.now() });
+  if (built.outcome === 'live') state.forgetDenial();
   if (built.outcome !== 'empty') state.update({ live: period });
   return built;
 }
@@ -73,6 +76,15 @@ async function isCalled({ cache, store, state, settings }: Fleet, { period, elap
   if (elapsed > settings.snapshotEvery / 2) return true;
   for await (const { pointer } of newestSnapshots(store, listed, () => undefined)) return [...cache.ids()].length >= pointer.count * POOR;
   return true;
+}
+
+/** Whether the claim is this worker's. One that may not write leaves the period to others, and says so once. */
+async function isFirst({ store, group, state, settings, log }: Fleet, candidate: Candidate, listed: readonly Listed[]): Promise<boolean> {
+  const claimed = await ifAllowed(() => claim(store, group, listed, candidate, settings.snapshotEvery), (why) => {
+    log(`snapshot ${candidate.period}: left to others: ${why}`);
+    state.update({ passed: candidate.period });
+  });
+  return claimed ?? false;
 }
 
 /** Claims the period, or takes it over from somebody who got nowhere. */

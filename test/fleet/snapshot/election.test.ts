@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { PkgCacheError } from '../../../src/errors.ts';
 import type { Fleet } from '../../../src/fleet/fleet.ts';
 import { takePart } from '../../../src/fleet/snapshot/election.ts';
+import { periodName } from '../../../src/fleet/snapshot/format.ts';
 import { warm } from '../../../src/fleet/snapshot/warm.ts';
+import { sync } from '../../../src/fleet/sync.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { overStore } from '../../support/over-store.ts';
 import { DAY, SETTINGS, directoryStore, fill, worker, type Worker } from '../support.ts';
@@ -133,6 +136,19 @@ describe('no part is taken by a worker', () => {
     fleet.state.update({ deniedAt: Date.now() });
     expect(await takePart(fleet)).toBe(false);
     expect((await store.list('v1/')).objects).toEqual([]);
+  });
+
+  it('that is not allowed to: it asks once in a period, and again when something could be written', async () => {
+    const { store } = await directoryStore();
+    let asked = 0;
+    const denied = overStore(at(store, NOON), { create: async () => Promise.reject((asked++, new PkgCacheError('STORE_DENIED', 'may not write'))) });
+    const told: string[] = [];
+    const { fleet } = candidate(denied, { over: { log: (message) => void told.push(message) } });
+    for (let n = 0; n < 3; n++) expect(await takePart(fleet)).toBe(false);
+    expect(asked).toBe(1);
+    expect(told).toEqual([`snapshot ${periodName(NOON - (NOON % DAY))}: left to others: may not write`]);
+    expect(await sync({ ...fleet, store })).toMatchObject({ up: 1 });
+    expect(await takePart({ ...fleet, store: at(store, NOON) })).toBe(true);
   });
 
   it('that has far less than the last snapshot, as long as there may be others', async () => {
