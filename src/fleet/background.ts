@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
 import { Announcer } from './announce.ts';
 import { push } from './push.ts';
+import { mayRead } from './small.ts';
 import { claimOfBackground } from './start.ts';
 import { hasEnded, isElsewhere, spooledAt, type Job, type Spool, type Spooled } from './spool.ts';
 
@@ -37,6 +38,7 @@ export interface BackgroundOptions {
   readonly housekeeping?: () => void;
   /** Why nothing is to be written to the store for now; undefined: it may be tried. */
   readonly whyNotWritten?: () => string | undefined;
+  /** These credentials may read, and no more. */
   readonly wasDenied?: () => void;
   /** Tells other workers what has been stored. Throws STORE_*. */
   readonly announce?: (store: Store, entries: readonly LocalEntry[]) => Promise<void>;
@@ -219,7 +221,7 @@ export async function uploadPending({ cache, spool, openStore, whyNotWritten, wa
     }
     return undefined;
   } catch (error) {
-    if (error instanceof PkgCacheError && error.code === 'STORE_DENIED') wasDenied?.();
+    if (store && error instanceof PkgCacheError && error.code === 'STORE_DENIED' && (await mayRead(store))) wasDenied?.();
     log(`upload: ${messageOf(error)}`, { level: 'error' });
     return messageOf(error);
   } finally {

@@ -1,4 +1,5 @@
 import { buffer } from 'node:stream/consumers';
+import { LAYOUT } from '../cache/entry.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Listed, Store } from '../store/store.ts';
 
@@ -9,6 +10,17 @@ export async function readSmall(store: Store, key: string, limit: number): Promi
   if (object.size <= limit) return await buffer(object.body);
   object.body.destroy();
   throw new PkgCacheError('ARCHIVE_INVALID', `${key} is too large for what it should be`);
+}
+
+/** Whether a store whose answer was no to writing can be read: credentials that are wrong or have expired cannot, and may be right in a minute. */
+export async function mayRead(store: Store): Promise<boolean> {
+  try {
+    await readSmall(store, `v${LAYOUT}/doctor/none`, 0);
+    return true;
+  } catch (error) {
+    if (!(error instanceof PkgCacheError)) throw error;
+    return false;
+  }
 }
 
 /** All that begins with a prefix, in the order of keys; a page of the listing is in memory at a time. Throws STORE_*. */

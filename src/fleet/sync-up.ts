@@ -4,6 +4,7 @@ import type { Fleet } from './fleet.ts';
 import { mention, refOf, type Ref } from './journal.ts';
 import { inParallel } from './parallel.ts';
 import { push } from './push.ts';
+import { mayRead } from './small.ts';
 
 /** Entries in use are mentioned again after so long, in milliseconds: by one worker, and thereby for all. */
 export const RENEW = 86_400_000;
@@ -34,7 +35,7 @@ export async function sendUp(fleet: Fleet): Promise<Sent> {
     return { up: sending.up, denied: undefined };
   } catch (error) {
     if (!(error instanceof PkgCacheError) || error.code !== 'STORE_DENIED') throw error;
-    state.update({ deniedAt: Date.now() });
+    if (await mayRead(store)) state.update({ deniedAt: Date.now() });
     fleet.log(`sync: sends nothing to ${group}: ${error.message}`);
     return { up: sending.up, denied: error.message };
   }

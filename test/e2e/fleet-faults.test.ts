@@ -14,7 +14,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld({ store: true });
   for (const [n, pin] of SET.entries()) world.wheel({ name: pin.split('==')[0]!, version: '1', files: { [`many${n}/data.bin`]: new Uint8Array(BYTES).fill(n) } });
-  for (const name of ['own', 'late']) world.wheel({ name, version: '1' });
+  for (const name of ['own', 'late', 'later']) world.wheel({ name, version: '1' });
   const builder = world.worker();
   await builder.fill(await world.venv(), SET);
   expect(await builder.cli(['snapshot', '--now'])).toMatchObject({ code: 0 });
@@ -58,6 +58,15 @@ it('a store that is full, or may only be read, is read all the same', async () =
   });
   expect((await other.cli(['sync', '--once'])).stdout).toBe('0 brought down, 1 stored\n');
   expect((await worker.cli(['sync', '--once'])).stdout).toMatch(/^0 brought down, [01] stored\n$/);
+  expect((await worker.cli(['status'])).stdout).not.toContain('may not write');
+});
+
+it('a worker whose credentials have expired does not count as one that may only read', async () => {
+  const worker = world.worker();
+  await withFault('expired', () => true, async (proxy) => {
+    await worker.pip(await world.venv(), ['install', 'later==1'], { env: proxy.env });
+    expect(await worker.cli(['flush'], { env: proxy.env })).toMatchObject({ code: 1, stderr: expect.stringContaining('ExpiredToken') as string });
+  });
   expect((await worker.cli(['status'])).stdout).not.toContain('may not write');
 });
 
