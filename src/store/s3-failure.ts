@@ -1,20 +1,26 @@
 import { PkgCacheError } from '../errors.ts';
 import { denied, storeCause, unavailable } from './failure.ts';
 
-/** What S3 calls an answer that is about the credentials, whatever its HTTP status. */
-const CREDENTIALS = new Set([
-  'AccessDenied',
-  'AuthorizationHeaderMalformed',
-  'CredentialsProviderError',
-  'ExpiredToken',
-  'ExpiredTokenException',
-  'InvalidAccessKeyId',
-  'InvalidToken',
-  'RequestExpired',
-  'RequestTimeTooSkewed',
-  'SignatureDoesNotMatch',
-  'TokenProviderError',
-  'TokenRefreshRequired',
+const NOT_ALLOWED = 'reading needs s3:GetObject and s3:ListBucket (without it a missing key is a 403), writing s3:PutObject';
+const NONE = 'there are none: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role';
+const EXPIRED = 'they have expired: renew them';
+const WRONG = 'they are not valid there: look at the access key, the secret key and the session token';
+const CLOCK = 'set the clock of this machine';
+
+/** What S3 and its SDK call it when something is wrong with the credentials, whatever the HTTP status, and what to do about it. */
+const CREDENTIALS: ReadonlyMap<string, string> = new Map([
+  ['AccessDenied', NOT_ALLOWED],
+  ['AuthorizationHeaderMalformed', WRONG],
+  ['CredentialsProviderError', NONE],
+  ['ExpiredToken', EXPIRED],
+  ['ExpiredTokenException', EXPIRED],
+  ['InvalidAccessKeyId', WRONG],
+  ['InvalidToken', WRONG],
+  ['RequestExpired', CLOCK],
+  ['RequestTimeTooSkewed', CLOCK],
+  ['SignatureDoesNotMatch', WRONG],
+  ['TokenProviderError', EXPIRED],
+  ['TokenRefreshRequired', EXPIRED],
 ]);
 
 interface Answer {
@@ -58,10 +64,7 @@ export function s3Failure(label: string, error: unknown): PkgCacheError {
     return unavailable(label, 'there is no such bucket', { cause, hint: 'create the bucket, or correct the store setting' });
   }
   if (CREDENTIALS.has(name) || status === 401 || status === 403) {
-    return denied(label, `not with these credentials (${cause.message})`, {
-      cause,
-      hint: 'reading needs s3:GetObject and s3:ListBucket (without it a missing key is a 403), writing s3:PutObject',
-    });
+    return denied(label, `not with these credentials (${cause.message})`, { cause, hint: CREDENTIALS.get(name) ?? NOT_ALLOWED });
   }
   return unavailable(label, `no usable answer (${cause.message})`, { cause });
 }

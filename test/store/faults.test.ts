@@ -127,6 +127,16 @@ it('serves what it has when it takes no more, and lets who may not ask write', a
   await writeOnly.stop();
 });
 
+it.each<[Fault, RegExp]>([
+  ['forbidden', /s3:GetObject/],
+  ['expired', /renew/],
+  ['skewed', /clock/],
+])('says what to do about %s', async (fault, what) => {
+  const { store, stop } = await behind(fault);
+  expect((await failure(store.get('present'))).hint).toMatch(what);
+  await stop();
+});
+
 it.each<[Fault, string]>([
   ['login-page', 'STORE_UNAVAILABLE'],
   ['reset', 'STORE_UNAVAILABLE'],
