@@ -34,7 +34,7 @@ export interface BackgroundOptions {
   readonly log: Log;
   /** Is told which entries came of a real install, and how many milliseconds that took. */
   readonly noteRealInstall?: (ecosystem: string, ids: readonly string[], ms: number) => void;
-  /** Is called when the spool is empty: old logs go, and what the cache should not keep. */
+  /** Is called when the spool is empty, or something was done for the fleet: old logs go, and what the cache should not keep. */
   readonly housekeeping?: () => void;
   /** Why nothing is to be written to the store for now; undefined: it may be tried. */
   readonly whyNotWritten?: () => string | undefined;

@@ -42,9 +42,12 @@ async function stay({ background, signal, begin, isDue, attend }: DaemonOptions,
   cache.sweep();
   spool.sweep();
   await begin();
+  background.housekeeping?.();
   while (!signal.aborted && claim.isHeld()) {
-    await work.round();
-    if (isDue()) await attend();
+    const hasWorked = await work.round();
+    const hasAttended = isDue();
+    if (hasAttended) await attend();
+    if (hasWorked || hasAttended) background.housekeeping?.();
     await sleep(LOOK_EVERY, undefined, { signal });
   }
 }

@@ -149,6 +149,14 @@ describe('a worker that lives', () => {
     expect(await ended).toMatchObject({ code: 0 });
   });
 
+  it('has a daemon that keeps the limits of the cache', async () => {
+    const worker = world.worker({ ...OFTEN, PKG_CACHE_MAX_SIZE: '1' });
+    const { ended, kill } = daemon(worker);
+    await until(() => worker.log().some((line) => line.includes('more than max_size')));
+    kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0 });
+  });
+
   it('has one daemon at work, also after that was paused for so long that another has taken over', async () => {
     const worker = world.worker(OFTEN);
     const holder = (): number | undefined => holderOf(worker.backgroundClaim);
