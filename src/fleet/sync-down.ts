@@ -7,10 +7,10 @@ import { Puller, type Make } from './pull.ts';
 /** How many entries are asked for before others get their turn. */
 const BATCH = 64;
 
-/** An entry that others have, and when it was mentioned last (epoch milliseconds by the store's clock). */
+/** An entry that others have, and when it was mentioned last (epoch milliseconds by our own clock). */
 interface Wanted {
   readonly ref: Ref;
-  readonly time: number;
+  readonly used: number;
 }
 
 /**
@@ -34,7 +34,7 @@ async function readFor(fleet: Fleet, group: string, done: BroughtDown, progress:
   const report = (problem: PkgCacheError): void => log(`sync: ${problem.message}`);
   for await (const { records, position } of readJournal({ store, group, since, report }, state.position(group))) {
     for (const { refs, time } of records) for (const { key } of refs) known.mention(entryId(key), time);
-    const wanted = missing(fleet, records, (await store.now()) - settings.syncWindow);
+    const wanted = missing(fleet, records, await store.now());
     for (let at = 0; at < wanted.length; at += BATCH) {
       await fleet.pace.between();
       const batch = fitting(fleet, wanted.slice(at, at + BATCH));
@@ -50,21 +50,22 @@ async function readFor(fleet: Fleet, group: string, done: BroughtDown, progress:
 /** What of a batch the disk has room for, all together. */
 function fitting({ hasRoom }: Fleet, batch: readonly Wanted[]): Wanted[] {
   let reserved = 0;
-  return batch.filter(({ ref, time }) => {
-    const fits = hasRoom(reserved + 2 * ref.size, time);
+  return batch.filter(({ ref, used }) => {
+    const fits = hasRoom(reserved + 2 * ref.size, used);
     if (fits) reserved += 2 * ref.size;
     return fits;
   });
 }
 
-/** What of the records is not here, each once. */
-function missing({ cache, allowed }: Fleet, records: readonly Record[], oldest: number): Wanted[] {
+/** What of the records, which come in the order of time, is not here: each once. `now` is by the store's clock. */
+function missing({ cache, allowed, settings }: Fleet, records: readonly Record[], now: number): Wanted[] {
+  const ahead = now - Date.now();
   const found = new Map<string, Wanted>();
   for (const { refs, time } of records) {
-    if (time < oldest) continue;
+    if (now - time > settings.syncWindow) continue;
     for (const ref of refs) {
       const id = entryId(ref.key);
-      if (found.has(id) || (allowed(ref.key) && !cache.byId(id))) found.set(id, { ref, time: Math.max(time, found.get(id)?.time ?? 0) });
+      if (found.has(id) || (allowed(ref.key) && !cache.byId(id))) found.set(id, { ref, used: time - ahead });
     }
   }
   return [...found.values()];
@@ -87,9 +88,8 @@ async function fetchAll({ cache, store, unpacker, log }: Fleet, wanted: readonly
   const manifests = await puller.manifests(others);
   const got = [...(await puller.pull([...manifests.keys()])), ...(await puller.pullOriginals(wantedOriginals, make))];
   // Not used here yet: what counts is when it was used elsewhere.
-  const times = new Map(wanted.map(({ ref, time }) => [entryId(ref.key), time]));
-  const ahead = (await store.now()) - Date.now();
-  for (const [id, local] of got) cache.touch(local, (times.get(id) ?? 0) - ahead);
+  const used = new Map(wanted.map((each) => [entryId(each.ref.key), each.used]));
+  for (const [id, local] of got) cache.touch(local, used.get(id));
   if (failure) throw failure;
   return got.length;
 }
