@@ -131,7 +131,7 @@ const UNSEEN_INSTALL = 600_000;
 
 /** Whether an install is at work on this machine: one that is watched, or that places files. */
 export function isInstalling({ cache, spool }: Pick<BackgroundOptions, 'cache' | 'spool'>): boolean {
-  const watched = spool.jobs().some((spooled) => (spooled.job.kind === 'collect' || spooled.job.kind === 'flight') && !isDue(spooled) && !(isElsewhere(spooled) && Date.now() - spooledAt(spooled) > UNSEEN_INSTALL));
+  const watched = spool.jobs().some((spooled) => !isDue(spooled) && !(isElsewhere(spooled) && Date.now() - spooledAt(spooled) > UNSEEN_INSTALL));
   return watched || listDir(cache.path('claims')).some((name) => name.startsWith('env-') && isClaimed(cache.path('claims', name)));
 }
 
