@@ -27,7 +27,7 @@ export async function compactJournal({ store, settings }: Fleet, group: string, 
   await removeAll(records.filter(({ time }) => now - time > window + DAY));
   for (const record of records) {
     const day = Math.floor(record.time / DAY);
-    if (now - record.time > SETTLED && now - record.time <= window) days.set(day, [...(days.get(day) ?? []), record]);
+    if (now - record.time <= window) days.set(day, [...(days.get(day) ?? []), record]);
   }
   for (const [day, of] of days) {
     if (of.length < 2 || now - (day + 1) * DAY < SETTLED) continue;

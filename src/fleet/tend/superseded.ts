@@ -1,7 +1,7 @@
 import { LAYOUT } from '../../cache/entry.ts';
 import type { Listed } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
-import { listSnapshots, newestSnapshots, periodOf } from '../snapshot/find.ts';
+import { listSnapshots, newestSnapshots } from '../snapshot/find.ts';
 import { FLIGHTS } from '../flights.ts';
 import { listAll } from '../small.ts';
 import type { Remove } from './remove.ts';
@@ -20,8 +20,7 @@ export async function removeSuperseded({ store, group }: Fleet, now: number, rem
     const { key } = pointer.index;
     for (const each of [key, key.replace(/index$/, 'pack'), key.replace(/[^/]+$/, 'pointer')]) keep.add(each);
   }
-  const oldest = [...keep].map(periodOf).sort()[0] ?? '';
-  const isOld = ({ key, modified }: Listed): boolean => now - modified > DAY && !keep.has(key) && (periodOf(key) < oldest || !key.endsWith('/pointer'));
+  const isOld = ({ key, modified }: Listed): boolean => now - modified > DAY && !keep.has(key);
   const claims = (await listAll(store, `v${LAYOUT}/tending/`)).filter(({ modified }) => now - modified > 7 * DAY);
   const flights = (await listAll(store, FLIGHTS)).filter(({ modified }) => now - modified > DAY);
   const old = [...listed.filter(isOld).sort(pointersFirst), ...claims, ...flights];
