@@ -83,6 +83,20 @@ describe('a member', () => {
   });
 });
 
+it.each([1000, 5 << 20])('a flipped bit in a file of an entry (%d bytes) is found, though all that is around it is right', async (size) => {
+  const { store, root } = await directoryStore();
+  const one = worker(store);
+  fill(one.cache, 3, { bytes: size });
+  await buildSnapshot({ ...one.fleet, period: NEW, limit: 1e9, journal: undefined, ahead: 0 });
+  const { pack } = files(root, NEW);
+  const bytes = readFileSync(pack);
+  bytes[bytes.indexOf('1 1 1 1 1 1') + 500]! ^= 1;
+  writeFileSync(pack, bytes);
+  const { result, names: got } = await warmed(store);
+  expect(got).toEqual(['package-0', 'package-2']);
+  expect(result.problems.map(({ code }) => code)).toEqual(['ARCHIVE_INVALID']);
+});
+
 describe('a snapshot', () => {
   const named = (name: string) => (where: Where) => forge(where, (index) => ({ ...index, members: index.members.map((member) => ({ ...member, entry: { ...member.entry, key: { ...member.entry.key, name } } })) }));
 
