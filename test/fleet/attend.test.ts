@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest';
+import { PkgCacheError } from '../../src/errors.ts';
 import { attend, isDue } from '../../src/fleet/attend.ts';
+import type { Fleet } from '../../src/fleet/fleet.ts';
 import { mayBeDue } from '../../src/fleet/start.ts';
 import { FleetState } from '../../src/fleet/state.ts';
 import { buildSnapshot } from '../../src/fleet/snapshot/build.ts';
+import { packCache } from '../../src/fleet/snapshot/election.ts';
 import { periodName } from '../../src/fleet/snapshot/format.ts';
+import { warm } from '../../src/fleet/snapshot/warm.ts';
+import { bringDown } from '../../src/fleet/sync-down.ts';
+import { sendUp } from '../../src/fleet/sync-up.ts';
+import { sync } from '../../src/fleet/sync.ts';
 import { tempCache } from '../cache/support.ts';
 import { MemoryStore } from '../support/memory-store.ts';
+import { overStore } from '../support/over-store.ts';
 import { SETTINGS, fill, names, worker } from './support.ts';
 
 const EVERY = { syncEvery: 600_000 };
@@ -52,5 +60,51 @@ describe('a worker that was never warm', () => {
     const list = store.list.bind(store);
     store.list = (prefix, options) => (expect(prefix).not.toContain('snapshots'), list(prefix, options));
     await attend(two.fleet);
+  });
+});
+
+it('a store that is down is not asked again before the next interval', async () => {
+  const store = new MemoryStore();
+  store.list = () => Promise.reject(new PkgCacheError('STORE_UNAVAILABLE', 'is down'));
+  const one = worker(store);
+  await attend(one.fleet);
+  expect(one.log).toEqual(['sync: is down']);
+  expect(isDue(EVERY, one.fleet.state)).toBe(false);
+});
+
+it('the first interval begins when it is asked for, and then it is under way', () => {
+  const state = new FleetState(tempCache(), 'test');
+  expect(state.begin()).toBe(true);
+  expect(isDue(EVERY, state)).toBe(false);
+  expect(state.begin()).toBe(false);
+});
+
+describe('told to stop, or as long as an install is at work', () => {
+  const stop = new Error('stop');
+
+  it.each<[string, (fleet: Fleet) => Promise<unknown>, string]>([
+    ['sending', sendUp, '/'],
+    ['bringing down', bringDown, '/pip/'],
+    ['making a snapshot', async (fleet) => await packCache(fleet, periodName(0), 0), '/'],
+    ['warming up', async (fleet) => await warm(fleet, () => undefined), '.pack'],
+    ['all of it', attend, '.pack'],
+  ])('%s does not begin', async (_what, work, untouched) => {
+    const memory = new MemoryStore();
+    const other = worker(memory);
+    fill(other.cache, 1, { from: 7 });
+    await sync(other.fleet);
+    await packCache(other.fleet, periodName(memory.time), memory.time);
+    const asked: string[] = [];
+    const store = overStore(memory, {
+      get: (key, range) => (asked.push(key), memory.get(key, range)),
+      create: async (key, payload) => {
+        if (typeof payload === 'object' && 'pieces' in payload) for await (const piece of payload.pieces) asked.push(`${key} ${piece.length}`);
+        return (asked.push(key), 'created');
+      },
+    });
+    const one = worker(store, { pace: { between: () => Promise.reject(stop) } });
+    fill(one.cache, 2);
+    await expect(work(one.fleet)).rejects.toBe(stop);
+    expect(asked.filter((key) => key.includes(untouched))).toEqual([]);
   });
 });

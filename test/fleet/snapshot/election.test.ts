@@ -6,6 +6,7 @@ import { periodName } from '../../../src/fleet/snapshot/format.ts';
 import { warm } from '../../../src/fleet/snapshot/warm.ts';
 import { sync } from '../../../src/fleet/sync.ts';
 import type { Store } from '../../../src/store/store.ts';
+import { MemoryStore } from '../../support/memory-store.ts';
 import { overStore } from '../../support/over-store.ts';
 import { DAY, SETTINGS, directoryStore, fill, worker, type Worker } from '../support.ts';
 
@@ -35,6 +36,34 @@ describe('of many workers', () => {
     const tomorrow = today.map((each) => ({ ...each, fleet: { ...each.fleet, store: at(store, NOON + DAY) } }));
     expect((await Promise.all(tomorrow.map(({ fleet }) => takePart(fleet)))).filter(Boolean)).toHaveLength(1);
     expect(await pointers(store)).toHaveLength(2);
+  });
+
+  it('one packs, and the others ask once; who starts later asks once, too', async () => {
+    const store = new MemoryStore(NOON);
+    const packs: string[] = [];
+    const counting = overStore(store, { create: (key, payload) => (packs.push(...(key.endsWith('.pack') ? [key] : [])), store.create(key, payload)) });
+    const fleets = Array.from({ length: 8 }, (_, n) => candidate(counting, { from: n }).fleet);
+    await Promise.all(fleets.map(takePart));
+    expect(packs).toHaveLength(1);
+    await Promise.all(fleets.map(takePart)); // now all know
+    store.account();
+    for (const fleet of fleets) expect(await takePart(fleet)).toBe(false);
+    expect(store.account()).toEqual({});
+    store.time += 2 * HOUR; // the claim would be taken over
+    expect(await takePart(candidate(counting, { from: 9 }).fleet)).toBe(false);
+    expect(store.account()).toEqual({ list: 1 });
+  });
+
+  it('each has a moment of its own, and keeps to it', async () => {
+    const { fleet } = candidate(new MemoryStore());
+    const moments = new Set<number>();
+    for (let time = 0; time < 3; time++) {
+      const store = new MemoryStore(NOON - 11 * HOUR);
+      fleet.state.update({ live: '' });
+      while (!(await takePart({ ...fleet, store }))) store.time += 10_000;
+      moments.add(store.time);
+    }
+    expect(moments.size).toBe(1);
   });
 
   it('it is not always the same one whose turn comes first', async () => {

@@ -1,7 +1,8 @@
-import { readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { entryId } from '../../../src/cache/entry.ts';
+import { archiveIn } from '../../../src/cache/local.ts';
 import { buildSnapshot, type BuildRequest, type Built } from '../../../src/fleet/snapshot/build.ts';
 import { periodName, periodTime } from '../../../src/fleet/snapshot/format.ts';
 import type { Progress } from '../../../src/fleet/snapshot/unpack.ts';
@@ -9,6 +10,7 @@ import { warm, type Warmed } from '../../../src/fleet/snapshot/warm.ts';
 import { sha256File } from '../../../src/hash.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { KEY, published } from '../../cache/support.ts';
+import { failure } from '../../store/helpers.ts';
 import { overStore } from '../../support/over-store.ts';
 import { directoryStore, fill, keyOf, makeOriginal, names, originalKeyOf, worker, type Worker } from '../support.ts';
 
@@ -96,6 +98,35 @@ describe('an entry that', () => {
     const { at, result } = await warmed(store);
     expect(result.problems).toEqual([]);
     expect(names(at.cache)).toEqual(['package-0', 'package-2']);
+  });
+
+  it('is of a registry, and damaged, is no member either', async () => {
+    const { store } = await directoryStore();
+    const one = worker(store);
+    fill(one.cache, 1);
+    const local = makeOriginal(one.cache, originalKeyOf('from-registry'), Buffer.from('a tarball'));
+    writeFileSync(archiveIn(local.dir), 'a tarbalk');
+    expect(await build(one)).toMatchObject({ outcome: 'live', count: 1 });
+    expect(one.cache.byId(local.id)).toBeUndefined();
+    expect(names((await warmed(store)).at.cache)).toEqual(['package-0']);
+  });
+
+  it('cannot be read, though nothing says that it is damaged, ends it, and not as if the store had failed', async () => {
+    const { store } = await directoryStore();
+    const one = worker(store);
+    const [local] = fill(one.cache, 1);
+    rmSync(join(local!.dir, 'files.json'));
+    mkdirSync(join(local!.dir, 'files.json'));
+    expect(await failure(build(one))).toMatchObject({ code: 'CACHE_UNUSABLE' });
+    expect(one.cache.byId(local!.id)).toBeDefined();
+  });
+
+  it('has many small files counts with what they add to an archive', async () => {
+    const { store } = await directoryStore();
+    const one = worker(store);
+    published(one.cache, { contents: Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`lib/${n}`, ''])) });
+    expect(await build(one, { limit: 20_000 })).toEqual({ outcome: 'empty' });
+    expect(await build(one, { limit: 100_000 })).toMatchObject({ outcome: 'live', bytes: expect.toSatisfy((bytes: number) => bytes > 20_000 && bytes <= 100_000) as number });
   });
 
   it('is evicted while it is packed is packed', async () => {
