@@ -12,6 +12,7 @@ import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { IN_MEMORY, MAX_ORIGINAL, received } from './buffers.ts';
 import { MAX_POINTER, archiveKey, decodePointer, originalKey, pointerKey, type Pointer } from './objects.ts';
+import { readSmall } from './small.ts';
 import type { Unpacker } from './unpacker.ts';
 
 /** How many archives are on their way at once. */
@@ -109,13 +110,8 @@ export class Puller {
   }
 
   async #pointer(key: EntryKey): Promise<Pointer | undefined> {
-    const object = await this.#store.get(pointerKey(key));
-    if (!object) return undefined;
-    if (object.size > MAX_POINTER) {
-      object.body.destroy();
-      throw new PkgCacheError('ARCHIVE_INVALID', `${pointerKey(key)} is too large for a pointer`);
-    }
-    return decodePointer(await readAll(object.body), key);
+    const bytes = await readSmall(this.#store, pointerKey(key), MAX_POINTER);
+    return bytes && decodePointer(bytes, key);
   }
 
   /** One process pulls an entry, the others wait for it as long as that one shows signs of life. */
@@ -178,10 +174,4 @@ async function fill(buffer: Buffer, body: Readable): Promise<Buffer> {
   let filled = 0;
   for await (const chunk of body) filled += (chunk as Buffer).copy(buffer, filled);
   return buffer;
-}
-
-async function readAll(body: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
 }

@@ -1,8 +1,9 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { entryId } from '../../src/cache/entry.ts';
-import type { LocalCache } from '../../src/cache/local.ts';
+import { LocalCache } from '../../src/cache/local.ts';
 import { archiveKey, decodePointer, encodePointer, pointerKey } from '../../src/fleet/objects.ts';
 import { Puller } from '../../src/fleet/pull.ts';
 import { push } from '../../src/fleet/push.ts';
@@ -14,6 +15,7 @@ import type { Store } from '../../src/store/store.ts';
 import { CONTENTS, KEY, published, tempCache, tempDir, type Contents } from '../cache/support.ts';
 import { failure } from '../store/helpers.ts';
 import { overStore } from '../support/over-store.ts';
+import { fill, originalKeyOf } from './support.ts';
 
 const ID = entryId(KEY);
 
@@ -26,7 +28,7 @@ async function pushed(contents: Contents = CONTENTS) {
   expect(await push(cache, store, local)).toBe('created');
   const pointer = join(root, pointerKey(KEY));
   const archive = join(root, archiveKey(decodePointer(readFileSync(pointer), KEY).archive.sha256));
-  return { root, store, cache, local, pointer, archive };
+  return { root, store, cache, local, pointer, archive, text: Object.values(contents)[0]!.slice(0, 1000) };
 }
 
 /** What another worker gets: the entry, and what went wrong. */
@@ -37,6 +39,13 @@ async function pulled(store: Store, cache = tempCache()): Promise<{ cache: Local
   const got = await puller.pull([ID]);
   const staging = existsSync(cache.path('staging')) ? readdirSync(cache.path('staging')) : [];
   return { cache, found: found.size, got: got.has(ID), problems, staging };
+}
+
+/** Fails with what goes wrong. */
+function pullerOf(store: Store, cache: LocalCache): Puller {
+  return new Puller(cache, store, unpacksHere(cache, {}), (problem) => {
+    throw problem;
+  });
 }
 
 describe('pushing', () => {
@@ -107,9 +116,9 @@ describe('pulling', () => {
 
   type Pushed = Awaited<ReturnType<typeof pushed>>;
   const big: Contents = { 'lib/big.bin': 'x'.repeat(9 << 20) };
-  const flip = (path: string): void => {
+  const flip = (path: string, text?: string): void => {
     const bytes = readFileSync(path);
-    bytes[bytes.length >> 1]! ^= 1;
+    bytes[text === undefined ? bytes.length >> 1 : bytes.indexOf(text)]! ^= 1;
     writeFileSync(path, bytes);
   };
   it.each([
@@ -118,6 +127,7 @@ describe('pulling', () => {
     ['an empty pointer', ({ pointer }) => truncateSync(pointer), 0],
     ['an endless pointer', ({ pointer }) => writeFileSync(pointer, Buffer.alloc(5 << 20, 'x')), 0],
     ['a flipped bit in the archive', ({ archive }) => flip(archive), 1],
+    ['a flipped bit in a file of the archive', ({ archive, text }) => flip(archive, text), 1],
     ['an archive that is cut off', ({ archive }) => truncateSync(archive, 512), 1],
     ['an archive that goes on', ({ archive }) => appendFileSync(archive, 'x'), 1],
     ['an archive of another manifest', ({ pointer }) => writeFileSync(pointer, otherManifest(pointer)), 1],
@@ -151,6 +161,64 @@ describe('pulling', () => {
     const results = await Promise.all(Array.from({ length: 5 }, () => pulled(counting, cache)));
     expect(results.map(({ got }) => got)).toEqual([true, true, true, true, true]);
     expect(fetched).toBe(1);
+  });
+
+  it('what somebody else has brought just before it was our turn is not fetched again', async () => {
+    const { store, local } = await pushed();
+    const cache = tempCache();
+    const claim = cache.claimEntry.bind(cache);
+    cache.claimEntry = (key) => {
+      published(cache);
+      return claim(key);
+    };
+    const asked: string[] = [];
+    const asking = overStore(store, { get: (key) => (asked.push(key), store.get(key)) });
+    expect(await pulled(asking, cache)).toMatchObject({ got: true });
+    expect(asked).toEqual([pointerKey(local.entry.key)]);
+  });
+
+  it('what the rules are against is not asked for', async () => {
+    const { store } = await pushed();
+    const refusing = new LocalCache(tempDir(), { minFree: 0, maxUsed: 100, whyNot: () => 'not wanted' });
+    const original = originalKeyOf('x');
+    const nothing = overStore(store, { get: () => Promise.reject(new Error('asked')) });
+    expect(await pulled(nothing, refusing)).toMatchObject({ found: 0, problems: [] });
+    expect((await pullerOf(nothing, refusing).pullOriginals([{ key: original, sha512: 'a'.repeat(128) }], () => undefined)).size).toBe(0);
+  });
+
+  it('few are on their way at once', async () => {
+    let [now, most] = [0, 0];
+    const root = tempDir();
+    const store = await openStore(root, { env: {}, circuit: memoryCircuit() });
+    const one = tempCache();
+    const locals = fill(one, 20);
+    for (const local of locals) await push(one, store, local);
+    const counting = overStore(store, {
+      get: async (key) => {
+        const object = await store.get(key);
+        if (!object || !key.includes('/archives/')) return object;
+        most = Math.max(most, ++now);
+        return { size: object.size, body: object.body.once('close', () => now--) };
+      },
+    });
+    const puller = pullerOf(counting, tempCache());
+    await puller.manifests(locals.map(({ entry }) => entry.key));
+    expect((await puller.pull(locals.map(({ id }) => id))).size).toBe(20);
+    expect(most).toBe(8);
+  });
+
+  it('what is larger than can be held in memory is left to the real tool, also if all of it comes', async () => {
+    const { store } = await pushed();
+    const bodies: Readable[] = [];
+    const huge = overStore(store, {
+      get: () => {
+        bodies.push(Readable.from([Buffer.alloc(1000)], { objectMode: false }));
+        return Promise.resolve({ size: (64 << 20) + 1, body: bodies.at(-1)! });
+      },
+    });
+    const pulledOnes = await pullerOf(huge, tempCache()).pullOriginals([{ key: originalKeyOf('x'), sha512: 'a'.repeat(128) }], () => Promise.reject(new Error('made')));
+    expect(pulledOnes.size).toBe(0);
+    expect(bodies.map(({ destroyed }) => destroyed)).toEqual([true]);
   });
 
   it('without a directory to unpack into, a miss that is told', async () => {
