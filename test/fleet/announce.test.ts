@@ -4,7 +4,7 @@ import { utimesSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { PkgCacheError } from '../../src/errors.ts';
 import { Announcer, type AnnouncerOptions } from '../../src/fleet/announce.ts';
-import { flightsOf } from '../../src/fleet/flights.ts';
+import { SIGN_EVERY, flightsOf } from '../../src/fleet/flights.ts';
 import { Spool, watch } from '../../src/fleet/spool.ts';
 import type { Store } from '../../src/store/store.ts';
 import { tempCache } from '../cache/support.ts';
@@ -60,6 +60,50 @@ describe('an install', () => {
     await announcer.land();
     expect(await flightsOf(store, SET)).toEqual([]);
     expect(spool.jobs()).toEqual([]);
+  });
+
+  it('of another container is for that one to announce', async () => {
+    const { store, spool, announcer, age, end } = installer();
+    await end();
+    spool.done(spool.jobs()[0]!);
+    spool.add({ kind: 'flight', set: SET, after: { pid: 1, host: 'elsewhere:1:1', started: '1' } });
+    age(60);
+    await look(announcer);
+    await announcer.land();
+    expect(store.requests.size).toBe(0);
+    expect(spool.jobs()).toHaveLength(1);
+  });
+
+  it('where nothing may be written is not, and the store is not opened', async () => {
+    let opened = 0;
+    const { announcer, age, end } = installer({ whyNotWritten: () => 'denied', openStore: () => Promise.reject(new Error(`opened ${++opened}`)) });
+    age(5);
+    await look(announcer);
+    await end();
+    expect(opened).toBe(0);
+  });
+
+  it('shows that it is alive until it has landed, and then no more', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    try {
+      const { store, announcer, age, end } = installer();
+      age(5);
+      await look(announcer);
+      const signs = async (): Promise<number> => {
+        vi.advanceTimersByTime(SIGN_EVERY + 1);
+        await new Promise(setImmediate);
+        return (await store.list('v1/flights/')).objects.length;
+      };
+      expect(await signs()).toBe(2);
+      expect(await signs()).toBe(3);
+      await end();
+      await look(announcer);
+      await announcer.land();
+      expect(vi.getTimerCount()).toBe(0);
+      expect((await store.list('v1/flights/')).objects).toHaveLength(5);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('that was short costs nothing', async () => {
