@@ -33,21 +33,32 @@ export async function temporaryDirectory(root: string): Promise<string> {
   return directory;
 }
 
-/** Removes what killed writers left in the directory for files without a name yet; returns how many there were. */
+/**
+ * Removes what killed writers left in the directory for files without a name yet; returns how many there were. Whoever else is at the same is as
+ * welcome to remove them.
+ */
 async function removeLeftOvers(directory: string): Promise<number> {
-  const removed = await Promise.all((await readdir(directory)).map((name) => removeLeftOver(join(directory, name))));
+  // Our own clock may be off by a day. It only saves asking for the time by which files are dated.
+  const suspects = await leftOvers((await readdir(directory)).map((name) => join(directory, name)), Date.now());
+  if (suspects.length === 0) return 0;
+  const now = await tolerant(() => timeIn(directory));
+  const removed = await Promise.all((await leftOvers(suspects, now ?? 0)).map((path) => tolerant(async () => (await unlink(path), true))));
   return removed.filter(Boolean).length;
 }
 
-/** Whoever else is at the same is as welcome to remove it. */
-async function removeLeftOver(path: string): Promise<boolean> {
+/** Which of these nobody has written to for so long that their writers are gone, at a time in epoch milliseconds. */
+async function leftOvers(paths: readonly string[], now: number): Promise<string[]> {
+  const ages = await Promise.all(paths.map((path) => tolerant(async () => now - (await stat(path)).mtimeMs)));
+  return paths.filter((_, n) => (ages[n] ?? 0) > LEFT_OVER_MS);
+}
+
+/** Undefined where the system is against it. */
+async function tolerant<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
-    if (Date.now() - (await stat(path)).mtimeMs <= LEFT_OVER_MS) return false;
-    await unlink(path);
-    return true;
+    return await work();
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    return false;
+    return undefined;
   }
 }
 
@@ -60,7 +71,11 @@ export async function tidy(root: string): Promise<number> {
 
 /** The file system's clock: the time of a file that was made just now. Epoch milliseconds. */
 export async function fileSystemTime(root: string): Promise<number> {
-  const path = join(await temporaryDirectory(root), randomUUID());
+  return await timeIn(await temporaryDirectory(root));
+}
+
+async function timeIn(directory: string): Promise<number> {
+  const path = join(directory, randomUUID());
   const file = await open(path, 'wx');
   try {
     return (await file.stat()).mtimeMs;

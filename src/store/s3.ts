@@ -84,7 +84,7 @@ class S3Backend implements Backend {
   async tidy(watch: Watch): Promise<number> {
     try {
       const { bucket, prefix } = this.#location;
-      return await abortOld(this.#clients.writes, { Bucket: bucket, Prefix: prefix === '' ? '' : `${prefix}/` }, watch, await this.now(watch.signal));
+      return await abortOld(this.#clients.writes, { Bucket: bucket, Prefix: prefix === '' ? '' : `${prefix}/` }, watch, () => this.#now());
     } catch (error) {
       throw s3Failure(this.label, error);
     }
@@ -93,6 +93,11 @@ class S3Backend implements Backend {
   /** Every answer has the time in it; where there was none yet, one is asked for. */
   async now(signal: AbortSignal): Promise<number> {
     if (this.#clients.clock() === undefined) await this.list('v', { after: undefined, limit: 1 }, signal);
+    return this.#now();
+  }
+
+  /** As far as it is known. */
+  #now(): number {
     return this.#clients.clock() ?? Date.now();
   }
 
@@ -126,7 +131,7 @@ class S3Backend implements Backend {
 
   async #send(where: { Bucket: string; Key: string }, payload: Payload, watch: Watch): Promise<string | undefined> {
     if (!(payload instanceof Uint8Array) && ('pieces' in payload || payload.size > SINGLE_PUT)) {
-      await abortLeftOvers(this.#clients.writes, where, watch, Date.now());
+      await abortLeftOvers(this.#clients.writes, where, watch, () => this.#now());
       return await uploadParts(this.#clients.writes, { label: this.label, ...where }, payload, watch);
     }
     const Body = payload instanceof Uint8Array ? payload : await readPiece(this.label, payload, 0, payload.size);

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { memoryCircuit } from '../../src/store/circuit.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -48,6 +48,19 @@ it('removes what killed writers left, and spares those at work', async () => {
   const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
   utimesSync(join(root, '.tmp', 'old'), twoDaysAgo, twoDaysAgo);
   await store.create('a', Buffer.from('x'));
+  expect(readdirSync(join(root, '.tmp'))).toEqual(['new']);
+});
+
+it('spares those at work also where our own clock is a day ahead', async () => {
+  mkdirSync(join(root, '.tmp'));
+  writeFileSync(join(root, '.tmp', 'new'), 'half');
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 3_600_000 });
+  try {
+    await store.create('a', Buffer.from('x'));
+    expect(await store.tidy()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
   expect(readdirSync(join(root, '.tmp'))).toEqual(['new']);
 });
 

@@ -4,9 +4,12 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { memoryCircuit } from '../../src/store/circuit.ts';
+import { openStore } from '../../src/store/open.ts';
 import { s3Clients } from '../../src/store/s3-client.ts';
 import { abortLeftOvers, abortOld } from '../../src/store/s3-leftovers.ts';
 import { startS3, type S3Server } from '../support/s3-server.ts';
@@ -78,14 +81,30 @@ it('throws away uploads of a key that nobody finished within a day', async () =>
   for (const Key of ['left/over', 'left/over-2']) await writes.send(new CreateMultipartUploadCommand({ ...where, Key }));
 
   const watch = { signal: new AbortController().signal, progress: () => undefined };
-  const tomorrow = Date.now() + 25 * 60 * 60 * 1000;
-  await abortLeftOvers(writes, where, watch, Date.now());
+  const tomorrow = () => Date.now() + 25 * 60 * 60 * 1000;
+  await abortLeftOvers(writes, where, watch, Date.now);
   expect(await pending()).toHaveLength(2);
   await abortLeftOvers(writes, where, watch, tomorrow);
   expect((await pending()).map(({ Key }) => Key)).toEqual(['left/over-2']);
   expect(await abortOld(writes, { Bucket: s3.bucket, Prefix: 'elsewhere/' }, watch, tomorrow)).toBe(0);
   expect(await abortOld(writes, { Bucket: s3.bucket, Prefix: 'left/' }, watch, tomorrow)).toBe(1);
   expect(await pending()).toEqual([]);
+  close();
+});
+
+it('spares an upload that has just begun also where our own clock is a day ahead', async () => {
+  const { writes, close } = await s3Clients(s3.env);
+  await writes.send(new CreateMultipartUploadCommand({ Bucket: s3.bucket, Key: 'at/work' }));
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 60 * 60 * 1000 });
+  try {
+    const store = await openStore(`s3://${s3.bucket}`, { env: s3.env, circuit: memoryCircuit() });
+    expect(await store.create('at/work', { pieces: Readable.from([Buffer.from('x')]), atMost: 1 })).toBe('created');
+    expect(await store.tidy()).toBe(0);
+    store.close();
+  } finally {
+    vi.useRealTimers();
+  }
+  expect((await writes.send(new ListMultipartUploadsCommand({ Bucket: s3.bucket }))).Uploads).toHaveLength(1);
   close();
 });
 
