@@ -8,7 +8,6 @@ export interface Floor {
   readonly maxUsed: number;
 }
 
-
 /** Why nothing may be added on the disk that `path` is on, or undefined. What is reserved for root does not count as free, as for `df`. */
 export function whyFull(path: string, { minFree, maxUsed }: Floor): string | undefined {
   if (minFree === 0 && maxUsed === 100) return undefined;

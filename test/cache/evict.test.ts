@@ -32,3 +32,15 @@ it('nothing goes where all that may go would not be enough', () => {
   expect(present()).toEqual([true, true, true]);
   expect(shelves()).toHaveLength(3);
 });
+
+it('what was used least recently goes first, and no more than has to', () => {
+  const cache = tempCache();
+  const locals = ['middle', 'newest', 'oldest'].map((name) => published(cache, { key: { ...KEY, name } }));
+  for (const [n, ago] of [2, 1, 3].entries()) cache.touch(locals[n]!, Date.now() - ago * 100_000);
+  const gone = (): string[] => locals.filter(({ id }) => !cache.byId(id)).map(({ entry }) => entry.key.name);
+  const evicting = { hasRoom: (bytes: number) => bytes <= gone().length * locals[0]!.entry.size, isNeeded: () => false, usedSince: Date.now() };
+  expect(makeRoom(cache, locals[0]!.entry.size, evicting)).toBe(true);
+  expect(gone()).toEqual(['oldest']);
+  expect(makeRoom(cache, 2 * locals[0]!.entry.size, evicting)).toBe(true);
+  expect(gone()).toEqual(['middle', 'oldest']);
+});
