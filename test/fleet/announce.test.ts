@@ -84,7 +84,7 @@ describe('an install', () => {
   });
 
   it('shows that it is alive until it has landed, and then no more', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     try {
       const { store, announcer, age, end } = installer();
       age(5);
