@@ -120,7 +120,7 @@ export const SETTINGS = {
   offline: setting('offline', SWITCH, 'off', '`on`: the store is not asked, and what is to be uploaded waits. The real tools are not kept from the network.'),
   waitLimit: setting('wait_limit', number('seconds'), '120', 'How long an install waits at most for another worker that is installing the same at that moment, instead of doing it as well. `0`: never. [The fleet](fleet.md#the-same-miss-on-many-workers)'),
   maxDays: setting('max_days', number('days'), '30', 'Entries that nobody used for so long are deleted. `0`: never.'),
-  maxSize: setting('max_size', SIZE, '0', 'What the local cache may take. What is too much goes, the least recently used first, when the background process is through with an install. `0`: as much as there is.'),
+  maxSize: setting('max_size', SIZE, '0', 'What the local cache may take. What is too much goes, the least recently used first, when the background process is through with its work; what other workers have is brought down as far as it fits. `0`: as much as there is.'),
   cleanLimit: setting('clean_limit', number('seconds', -1), '0.5', 'How long the background process may delete after each update of the cache. `-1`: as long as it takes; `0`: only `pkg-cache clean` deletes.'),
   minFree: setting('min_free', SIZE, '1G', 'Nothing is added to the local cache that would leave less free space on its disk.'),
   maxUsed: setting('max_used', PERCENT, '95', 'Nothing is added to the local cache while its disk is fuller than this.'),

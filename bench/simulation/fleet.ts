@@ -1,10 +1,12 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Room } from '../../src/cache/evict.ts';
 import type { EntryKey } from '../../src/cache/entry.ts';
 import type { LocalEntry } from '../../src/cache/local.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { unpacksHere } from '../../src/fleet/unpacker.ts';
 import { Known } from '../../src/fleet/known.ts';
+import { LeftOut } from '../../src/fleet/left-out.ts';
 import { AT_ONCE } from '../../src/fleet/pace.ts';
 import { Puller } from '../../src/fleet/pull.ts';
 import { push } from '../../src/fleet/push.ts';
@@ -16,7 +18,8 @@ import { sha512 } from '../../src/hash.ts';
 import { Content, ListedCache } from './cache.ts';
 import { MemoryStore } from '../../test/support/memory-store.ts';
 
-export const HOUR = 3_600_000;
+export const ENDLESS: Room = { whyNot: () => undefined, took: () => undefined };
+const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
 /** Which of the mechanisms are on. */
@@ -149,7 +152,7 @@ export class Simulation {
     mkdirSync(cache.path('state'), { recursive: true });
     const settings = { syncEvery: HOUR / 6, syncWindow: 7 * DAY, snapshotEvery: DAY, snapshotLimit: 5e9, storeWindow: 0 };
     const unpacker = unpacksHere(cache, { npm: (_cache, key, _meta, archive) => cache.add(this.#content.make(key, archive)) });
-    const fleet = { cache, store: this.store, group: 'simulated', everywhere: 'any', settings, state: new FleetState(cache, 'x'), known: new Known(cache, 'x'), unpacker, allowed: () => true, hasRoom: () => true, pace: AT_ONCE, log: () => undefined };
+    const fleet = { cache, store: this.store, group: 'simulated', everywhere: 'any', settings, state: new FleetState(cache, 'x'), known: new Known(cache, 'x'), unpacker, allowed: () => true, leftOut: new LeftOut(cache, 'x'), room: ENDLESS, pace: AT_ONCE, log: () => undefined };
     return { directory, cache, fleet, dies: this.store.time - Math.log(1 - this.#random()) * this.#scale.lifeHours * HOUR };
   }
 

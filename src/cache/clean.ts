@@ -1,10 +1,11 @@
-import { lstatSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { entryDirs, entryStatus, isAbandoned, type EntryStatus } from './listing.ts';
-import { archiveIn, type LocalCache } from './local.ts';
-import { discard, readyShelves, shelfUsage } from './shelves.ts';
+import type { LocalCache } from './local.ts';
+import { discard } from './shelves.ts';
 import { listDir } from './sweep.ts';
 import { abandonedThrowaways } from './throwaway.ts';
+import { Weights } from './weight.ts';
 
 /** Why something goes. */
 export type Reason = 'all' | 'removed' | 'stalled' | 'unused' | 'size' | 'left over';
@@ -58,12 +59,12 @@ interface Candidate {
 class Cleaner {
   readonly #request: CleanRequest;
   readonly #candidates: Candidate[] = [];
-  readonly #shelves: ReadonlyMap<string, readonly string[]>;
+  readonly #weights: Weights;
   #spent = 0;
 
   constructor(request: CleanRequest) {
     this.#request = request;
-    this.#shelves = readyShelves(request.cache);
+    this.#weights = new Weights(request.cache);
   }
 
   *run(): Generator<Cleaned> {
@@ -82,7 +83,7 @@ class Cleaner {
   /** The bytes of an entry that stays, if that matters. */
   #count(entry: EntryStatus): number {
     if (this.#request.maxSize === 0) return 0;
-    const bytes = this.#bytesOf(entry);
+    const bytes = this.#weights.of(entry);
     this.#candidates.push({ dir: entry.path, bytes, lastUsed: entry.lastUsed });
     return bytes;
   }
@@ -111,7 +112,7 @@ class Cleaner {
     const { cache, dryRun } = this.#request;
     const { path } = entry;
     const began = Date.now();
-    const cleaned = { reason, entry, path, bytes: this.#bytesOf(entry) };
+    const cleaned = { reason, entry, path, bytes: this.#weights.of(entry) };
     if (dryRun) {
       yield { ...cleaned, deleted: true };
       return;
@@ -120,7 +121,7 @@ class Cleaner {
       cache.remove(path);
       const outcome = cache.purge(path);
       if (outcome === 'gone') return;
-      for (const shelf of this.#shelves.get(basename(path)) ?? []) discard(cache, shelf);
+      for (const shelf of this.#weights.shelvesOf(path)) discard(cache, shelf);
       yield { ...cleaned, deleted: outcome === 'purged' };
     } catch {
       // Not ours to delete.
@@ -147,18 +148,7 @@ class Cleaner {
     }
   }
 
-  /** What an entry takes, with its ready copies. */
-  #bytesOf(entry: EntryStatus): number {
-    const copies = (this.#shelves.get(basename(entry.path)) ?? []).reduce((sum, shelf) => sum + shelfUsage(shelf, () => entry.size).bytes, 0);
-    return entry.size + copies + archiveSize(entry);
-  }
-
   #isOver(): boolean {
     return this.#spent >= this.#request.limit;
   }
-}
-
-/** Of a tarball that an entry of npm keeps beside its files. */
-function archiveSize({ path, key }: EntryStatus): number {
-  return key?.ecosystem === 'npm' ? (lstatSync(archiveIn(path), { throwIfNoEntry: false })?.size ?? 0) : 0;
 }

@@ -1,38 +1,121 @@
-import { basename } from 'node:path';
-import { entryDirs, entryStatus } from './listing.ts';
-import type { LocalCache } from './local.ts';
-import { discard, readyShelves, shelfUsage } from './shelves.ts';
+import { lstatSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { entryDirs, entryStatus, type EntryStatus } from './listing.ts';
+import type { LocalCache, LocalEntry } from './local.ts';
+import { discard } from './shelves.ts';
+import { Weights } from './weight.ts';
 
-/** What must not go: an entry that is not in the store yet, or that was used a moment ago. */
-export interface Evicting {
+/** What there is not enough of: of the disk, or of what the cache may take. */
+export type NoRoom = 'disk' | 'max_size';
+
+/** Where entries of other workers may go. */
+export interface Room {
+  /**
+   * Why there is no room for files of so many bytes in an entry that was used last at a time (epoch milliseconds); undefined: there is.
+   * `onTheWay`: bytes of others that have been let in, and that have not come yet.
+   */
+  whyNot(bytes: number, used: number, onTheWay?: number): NoRoom | undefined;
+  /** An entry has come. */
+  took(local: LocalEntry): void;
+}
+
+export interface RoomOptions {
   /** Whether the disk has room to spare for so many bytes more. */
-  readonly hasRoom: (bytes: number) => boolean;
+  readonly isOnDisk: (bytes: number) => boolean;
+  /** Bytes that the cache may take; 0: as many as there are. */
+  readonly maxSize: number;
+  /** Whether an entry must stay: it is not in the store yet. */
   readonly isNeeded: (id: string) => boolean;
-  /** Entries that were used since (epoch milliseconds) stay. */
-  readonly usedSince: number;
+}
+
+interface Candidate {
+  readonly dir: string;
+  readonly bytes: number;
+  readonly lastUsed: number;
+}
+
+/** What the cache holds, and takes. */
+interface Looked {
+  readonly weights: Weights;
+  candidates: Candidate[];
+  total: number;
 }
 
 /**
- * Makes room for so many bytes more, and says whether there is: while there is not, entries are deleted with their ready copies, the least recently used first. One that
- * an install is reading becomes invisible and is deleted later. Nothing goes where that would not be enough.
+ * Makes room where there is none: entries are deleted with their ready copies, the least recently used first, and only such as were used before the
+ * one that wants to come. One that an install is reading becomes invisible and is deleted later. Nothing goes where that would not be enough.
+ * For a piece of work, not for days: the cache is looked through once.
  */
-export function makeRoom(cache: LocalCache, bytes: number, { hasRoom, isNeeded, usedSince }: Evicting): boolean {
-  if (hasRoom(bytes)) return true;
-  const candidates = [...entryDirs(cache.root)].map(entryStatus).filter(({ status, lastUsed, path }) => status === 'cached' && lastUsed < usedSince && !isNeeded(basename(path)));
-  const shelves = readyShelves(cache);
-  const shelvesOf = (path: string): string[] => shelves.get(basename(path)) ?? [];
-  const freed = candidates.reduce((sum, { path, size }) => sum + shelvesOf(path).reduce((all, shelf) => all + shelfUsage(shelf, () => size).bytes, size), 0);
-  if (!hasRoom(bytes - freed)) return false;
-  candidates.sort((a, b) => a.lastUsed - b.lastUsed);
-  for (const { path } of candidates) {
-    try {
-      cache.remove(path);
-      cache.purge(path);
-      for (const shelf of shelvesOf(path)) discard(cache, shelf);
-    } catch {
-      continue; // Another user's.
-    }
-    if (hasRoom(bytes)) return true;
+export class EvictingRoom implements Room {
+  readonly #cache: LocalCache;
+  readonly #options: RoomOptions;
+  #looked: Looked | undefined;
+
+  constructor(cache: LocalCache, options: RoomOptions) {
+    this.#cache = cache;
+    this.#options = options;
   }
-  return false;
+
+  whyNot(bytes: number, used: number, onTheWay = 0): NoRoom | undefined {
+    const wanted = bytes + onTheWay;
+    if (this.#whyFull(wanted, 0) === undefined) return undefined;
+    const older = this.#olderThan(used);
+    const why = this.#whyFull(wanted, older.reduce((sum, candidate) => sum + candidate.bytes, 0));
+    if (why !== undefined) return why;
+    for (const candidate of older) {
+      this.#evict(candidate);
+      if (this.#whyFull(wanted, 0) === undefined) return undefined;
+    }
+    return this.#whyFull(wanted, 0);
+  }
+
+  took(local: LocalEntry): void {
+    if (this.#looked) this.#count(entryStatus(local.dir));
+  }
+
+  /** What there would not be enough of for so many bytes, if so many others went. */
+  #whyFull(wanted: number, freed: number): NoRoom | undefined {
+    const { isOnDisk, maxSize } = this.#options;
+    // While an entry is made, its archive may lie beside its files.
+    if (!isOnDisk(2 * wanted - freed)) return 'disk';
+    return maxSize > 0 && this.#look().total + wanted - freed > maxSize ? 'max_size' : undefined;
+  }
+
+  #look(): Looked {
+    if (!this.#looked) {
+      this.#looked = { weights: new Weights(this.#cache), candidates: [], total: 0 };
+      for (const dir of entryDirs(this.#cache.root)) this.#count(entryStatus(dir));
+    }
+    return this.#looked;
+  }
+
+  #count(entry: EntryStatus): void {
+    const looked = this.#look();
+    if (entry.status !== 'cached') return;
+    const bytes = looked.weights.of(entry);
+    looked.total += bytes;
+    looked.candidates.push({ dir: entry.path, bytes, lastUsed: entry.lastUsed });
+  }
+
+  /** What may go for an entry that was used at a time, the least recently used first. */
+  #olderThan(used: number): Candidate[] {
+    const { candidates } = this.#look();
+    return candidates.filter(({ dir, lastUsed }) => lastUsed < used && !this.#options.isNeeded(basename(dir))).sort((a, b) => a.lastUsed - b.lastUsed);
+  }
+
+  #evict(candidate: Candidate): void {
+    const looked = this.#look();
+    const { dir, bytes, lastUsed } = candidate;
+    looked.candidates = looked.candidates.filter((other) => other !== candidate);
+    const now = lstatSync(join(dir, 'entry.json'), { throwIfNoEntry: false })?.mtimeMs;
+    if (now !== undefined && now > lastUsed) return void looked.candidates.push({ ...candidate, lastUsed: now }); // an install has come since
+    try {
+      if (now !== undefined) this.#cache.remove(dir);
+      this.#cache.purge(dir);
+      for (const shelf of looked.weights.shelvesOf(dir)) discard(this.#cache, shelf);
+      looked.total -= bytes;
+    } catch {
+      // Another user's.
+    }
+  }
 }

@@ -1,3 +1,4 @@
+import type { NoRoom } from '../cache/evict.ts';
 import type { FleetFacts } from '../fleet/state.ts';
 import { formatAge } from './terminal.ts';
 
@@ -15,3 +16,6 @@ export function fleetJson({ syncedAt, triedAt, broughtDown, sentUp, behind, prob
   const iso = (time: number | undefined): string | undefined => (time === undefined ? undefined : new Date(time).toISOString());
   return { syncedAt: iso(syncedAt), triedAt: iso(triedAt), broughtDown, sentUp, behind, problem, snapshot, warmedAt: iso(warmedAt), newestSnapshot: live, deniedAt: iso(deniedAt) };
 }
+
+/** Why something was left out. */
+export const NO_ROOM: Readonly<Record<NoRoom, string>> = { disk: 'the disk has no room to spare', max_size: 'more than max_size allows' };

@@ -1,12 +1,13 @@
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
 import { entryId } from '../cache/entry.ts';
-import { makeRoom } from '../cache/evict.ts';
+import { EvictingRoom } from '../cache/evict.ts';
 import { hasRoom } from '../cache/floor.ts';
 import type { BackgroundOptions } from '../fleet/background.ts';
 import type { Fleet, FleetSettings } from '../fleet/fleet.ts';
 import { everywhereOf, groupOf } from '../fleet/group.ts';
 import { mention, refOf, type Readers } from '../fleet/journal.ts';
 import { Known } from '../fleet/known.ts';
+import { LeftOut } from '../fleet/left-out.ts';
 import type { Pace } from '../fleet/pace.ts';
 import { FleetState } from '../fleet/state.ts';
 import { mayWrite } from '../fleet/sync.ts';
@@ -56,7 +57,7 @@ export class FleetWorld {
 
   /** Opens the store. Throws CONFIG. */
   async open(pace: Pace): Promise<OpenFleet> {
-    const { cache, openStore, settings, allowed, isPending, log } = this.#parts;
+    const { cache, location, openStore, settings, allowed, isPending, log } = this.#parts;
     const floor = { minFree: settings.minFree, maxUsed: settings.maxUsed };
     const opened = await openStore();
     const store = settings.syncBandwidth === 0 ? opened : throttled(opened, settings.syncBandwidth);
@@ -72,7 +73,8 @@ export class FleetWorld {
       known: this.#known,
       unpacker,
       allowed,
-      hasRoom: (bytes, used) => makeRoom(cache, bytes, { hasRoom: (more) => hasRoom(cache.root, more, floor), isNeeded: isPending, usedSince: used }),
+      leftOut: new LeftOut(cache, location),
+      room: new EvictingRoom(cache, { isOnDisk: (more) => hasRoom(cache.root, more, floor), maxSize: settings.maxSize, isNeeded: isPending }),
       pace,
       log,
     };

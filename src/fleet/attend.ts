@@ -38,10 +38,10 @@ export async function attend(fleet: Fleet): Promise<void> {
 }
 
 async function keepUp(fleet: Fleet): Promise<void> {
-  const { warmedAt, read } = fleet.state.read();
+  const { warmedAt, read, behind: before = 0 } = fleet.state.read();
   if (warmedAt === undefined && read === undefined) await warmQuietly(fleet);
-  const { down, up, behind } = await sync(fleet);
-  if (down + up + behind > 0) fleet.log(`sync: ${down} brought down, ${up} stored, ${behind} left out`);
+  const { down, up, behind, over } = await sync(fleet);
+  if (down + up + over > 0 || behind !== before) fleet.log(`sync: ${down} brought down, ${up} stored, ${behind + over} left out`);
 }
 
 async function warmQuietly(fleet: Fleet): Promise<void> {

@@ -1,7 +1,9 @@
 import type { EntryKey } from '../cache/entry.ts';
+import type { Room } from '../cache/evict.ts';
 import type { LocalCache } from '../cache/local.ts';
 import type { Store } from '../store/store.ts';
 import type { Known } from './known.ts';
+import type { LeftOut } from './left-out.ts';
 import type { Pace } from './pace.ts';
 import type { FleetState } from './state.ts';
 import type { Unpacker } from './unpacker.ts';
@@ -21,8 +23,8 @@ export interface Fleet {
   readonly unpacker: Unpacker;
   /** Whether an entry may be shared, either way. */
   readonly allowed: (key: EntryKey) => boolean;
-  /** Whether the disk has room for an entry of so many bytes that was used last at a time (epoch milliseconds); for it, older ones are evicted. */
-  readonly hasRoom: (bytes: number, used: number) => boolean;
+  readonly leftOut: LeftOut;
+  readonly room: Room;
   readonly pace: Pace;
   /** One line for the log of background work. */
   readonly log: (message: string) => void;

@@ -67,7 +67,7 @@ export function timeName(time: number): string {
 }
 
 /** What others have to know to get an entry. */
-export function refOf({ entry: { key, size, archive, meta } }: LocalEntry): Ref {
+export function refOf({ entry: { key, size, archive, meta } }: Pick<LocalEntry, 'entry'>): Ref {
   return archive.sha512 === undefined ? { key, size } : { key, size, original: { sha512: archive.sha512, meta } };
 }
 
@@ -102,7 +102,8 @@ export function decodeRecord(bytes: Buffer): Ref[] {
   return refs.filter(isRef);
 }
 
-function isRef(value: unknown): value is Ref {
+/** Whether a value could be a ref of a record. */
+export function isRef(value: unknown): value is Ref {
   const { key, size, original } = (value ?? {}) as Partial<Ref>;
   if (!isEntryKey(key) || !isSize(size)) return false;
   return original === undefined || (typeof original?.sha512 === 'string' && /^[0-9a-f]{128}$/.test(original.sha512));

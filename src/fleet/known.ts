@@ -1,6 +1,7 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { LocalCache } from '../cache/local.ts';
 import { sha256 } from '../hash.ts';
+import { remember } from './remembered.ts';
 
 /** Digits of an id that are kept. */
 const DIGITS = 32;
@@ -41,14 +42,7 @@ export class Known {
   save(now: number): void {
     if (!this.#changed) return;
     const lines = [...this.#times].filter(([, time]) => now - time < FORGET).map(([id, time]) => `${id} ${time}\n`);
-    const temporary = `${this.#path}.${process.pid}`;
-    try {
-      writeFileSync(temporary, lines.join(''));
-      renameSync(temporary, this.#path);
-      this.#changed = false;
-    } catch {
-      // A full disk, or another user's cache.
-    }
+    this.#changed = !remember(this.#path, lines.join(''));
   }
 }
 

@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
 import type { LocalCache } from '../cache/local.ts';
 import type { Position } from './journal.ts';
+import { remember } from './remembered.ts';
 import { fleetStateFile } from './start.ts';
 
 /** What this worker remembers of its part in the fleet. Times are epoch milliseconds by our own clock. */
@@ -74,13 +74,6 @@ export class FleetState {
 
   /** Changes some facts. That they cannot be written is no error: then work is done twice. */
   update(facts: FleetFacts): void {
-    const temporary = `${this.#path}.${process.pid}`;
-    try {
-      mkdirSync(dirname(this.#path), { recursive: true });
-      writeFileSync(temporary, JSON.stringify({ ...this.read(), ...facts }));
-      renameSync(temporary, this.#path);
-    } catch {
-      // A full disk, or another user's cache.
-    }
+    remember(this.#path, JSON.stringify({ ...this.read(), ...facts }));
   }
 }

@@ -7,72 +7,126 @@ import { Puller, type Make } from './pull.ts';
 /** How many entries are asked for before others get their turn. */
 const BATCH = 64;
 
-/** An entry that others have, and when it was mentioned last (epoch milliseconds by our own clock). */
+/** An entry that others have, and when it was mentioned last (epoch milliseconds by the store's clock). */
 interface Wanted {
   readonly ref: Ref;
-  readonly used: number;
+  readonly time: number;
+}
+
+/** What was brought down, and what was not. */
+export interface BroughtDown {
+  /** Entries that are here now. */
+  readonly down: number;
+  /** Entries that others have, and for which the disk has no room, or which could not be had. */
+  readonly behind: number;
+  /** Entries that are too much for `max_size`. */
+  readonly over: number;
 }
 
 /**
- * Brings down the entries that the journals have mentioned since the last time, and remembers how far they were read. Where the disk has no room
- * to spare the rest is left out; an install that wants it still finds it in the store. Throws STORE_*, and what `pace` throws.
+ * Brings down the entries that the journals have mentioned since the last time, and remembers how far they were read; then what could not be brought
+ * down before. Where the disk has no room to spare the rest is left out until it has; an install that wants it still finds it in the store.
+ * `progress` hears how many have come. Throws STORE_*, and what `pace` throws.
  */
 export async function bringDown(fleet: Fleet, progress: (down: number) => void = () => undefined): Promise<BroughtDown> {
-  const done: BroughtDown = { down: 0, behind: 0 };
-  for (const group of [fleet.group, fleet.everywhere]) await readFor(fleet, group, done, progress);
-  return done;
+  const run = new Run(fleet, progress);
+  try {
+    for (const group of [fleet.group, fleet.everywhere]) await run.read(group);
+    await run.tryAgain();
+  } finally {
+    fleet.leftOut.save();
+  }
+  return run.done;
 }
 
-interface BroughtDown {
-  down: number;
-  behind: number;
-}
+class Run {
+  readonly #fleet: Fleet;
+  readonly #progress: (down: number) => void;
+  /** What this run has tried to bring down. */
+  readonly #tried = new Set<string>();
+  #down = 0;
+  #over = 0;
 
-async function readFor(fleet: Fleet, group: string, done: BroughtDown, progress: (down: number) => void): Promise<void> {
-  const { store, state, known, settings, log } = fleet;
-  const since = async (): Promise<number> => (await store.now()) - settings.syncWindow;
-  const report = (problem: PkgCacheError): void => log(`sync: ${problem.message}`);
-  for await (const { records, position } of readJournal({ store, group, since, report }, state.position(group))) {
-    for (const { refs, time } of records) for (const { key } of refs) known.mention(entryId(key), time);
-    const wanted = missing(fleet, records, await store.now());
+  constructor(fleet: Fleet, progress: (down: number) => void) {
+    this.#fleet = fleet;
+    this.#progress = progress;
+  }
+
+  get done(): BroughtDown {
+    return { down: this.#down, behind: this.#fleet.leftOut.size, over: this.#over };
+  }
+
+  async read(group: string): Promise<void> {
+    const { store, state, known, leftOut, settings, log } = this.#fleet;
+    const since = async (): Promise<number> => (await store.now()) - settings.syncWindow;
+    const report = (problem: PkgCacheError): void => log(`sync: ${problem.message}`);
+    for await (const { records, position } of readJournal({ store, group, since, report }, state.position(group))) {
+      for (const { refs, time } of records) for (const { key } of refs) known.mention(entryId(key), time);
+      await this.#bring(mentioned(records));
+      leftOut.save(); // before it counts as read
+      state.moveTo(group, position);
+    }
+  }
+
+  async tryAgain(): Promise<void> {
+    const again = this.#fleet.leftOut.all().filter(({ ref }) => !this.#tried.has(entryId(ref.key)));
+    await this.#bring(again);
+  }
+
+  async #bring(all: readonly Wanted[]): Promise<void> {
+    const { store, pace } = this.#fleet;
+    if (all.length === 0) return;
+    const now = await store.now();
+    const wanted = all.filter((each) => this.#isWanted(each, now));
     for (let at = 0; at < wanted.length; at += BATCH) {
-      await fleet.pace.between();
-      const batch = fitting(fleet, wanted.slice(at, at + BATCH));
-      const down = await fetchAll(fleet, batch);
-      done.down += down;
-      done.behind += Math.min(BATCH, wanted.length - at) - down;
-      progress(done.down);
+      await pace.between();
+      const batch = this.#fitting(wanted.slice(at, at + BATCH), now - Date.now());
+      const got = await fetchAll(this.#fleet, batch, now - Date.now());
+      this.#account(batch, got);
+      this.#progress((this.#down += got.size));
     }
-    state.moveTo(group, position);
+  }
+
+  /** Not what is here, nor what nobody has used for long, nor what must not be shared. */
+  #isWanted({ ref: { key }, time }: Wanted, now: number): boolean {
+    const { cache, allowed, leftOut, settings } = this.#fleet;
+    const isWanted = now - time <= settings.syncWindow && allowed(key) && !cache.byId(entryId(key));
+    if (!isWanted) leftOut.forget(entryId(key));
+    return isWanted;
+  }
+
+  /** What of a batch there is room for, all together. */
+  #fitting(batch: readonly Wanted[], ahead: number): Wanted[] {
+    const { room, leftOut } = this.#fleet;
+    let onTheWay = 0;
+    return batch.filter(({ ref, time }) => {
+      const why = room.whyNot(ref.size, time - ahead, onTheWay);
+      this.#tried.add(entryId(ref.key));
+      if (why === undefined) onTheWay += ref.size;
+      else if (why === 'disk') leftOut.note(ref, time);
+      else this.#over++;
+      return why === undefined;
+    });
+  }
+
+  #account(batch: readonly Wanted[], got: ReadonlySet<string>): void {
+    const { leftOut } = this.#fleet;
+    for (const { ref, time } of batch) {
+      if (got.has(entryId(ref.key))) leftOut.forget(entryId(ref.key));
+      else leftOut.noteTried(ref, time);
+    }
   }
 }
 
-/** What of a batch the disk has room for, all together. */
-function fitting({ hasRoom }: Fleet, batch: readonly Wanted[]): Wanted[] {
-  let reserved = 0;
-  return batch.filter(({ ref, used }) => {
-    const fits = hasRoom(reserved + 2 * ref.size, used);
-    if (fits) reserved += 2 * ref.size;
-    return fits;
-  });
-}
-
-/** What of the records, which come in the order of time, is not here: each once. `now` is by the store's clock. */
-function missing({ cache, allowed, settings }: Fleet, records: readonly Record[], now: number): Wanted[] {
-  const ahead = now - Date.now();
+/** What records, which come in the order of time, have mentioned: each once, what was used last first. */
+function mentioned(records: readonly Record[]): Wanted[] {
   const found = new Map<string, Wanted>();
-  for (const { refs, time } of records) {
-    if (now - time > settings.syncWindow) continue;
-    for (const ref of refs) {
-      const id = entryId(ref.key);
-      if (found.has(id) || (allowed(ref.key) && !cache.byId(id))) found.set(id, { ref, used: time - ahead });
-    }
-  }
-  return [...found.values()];
+  for (const { refs, time } of records) for (const ref of refs) found.set(entryId(ref.key), { ref, time });
+  return [...found.values()].sort((a, b) => b.time - a.time);
 }
 
-/** Brings down some entries, and says how many came. */
-async function fetchAll({ cache, store, unpacker, log }: Fleet, wanted: readonly Wanted[]): Promise<number> {
+/** Brings down some entries, and says which came. `ahead`: how far the store's clock is ahead of ours, in milliseconds. */
+async function fetchAll({ cache, store, unpacker, room, log }: Fleet, wanted: readonly Wanted[], ahead: number): Promise<ReadonlySet<string>> {
   let failure: PkgCacheError | undefined;
   const puller = new Puller(cache, store, unpacker, (problem) => {
     log(`sync: ${problem.message}`);
@@ -88,8 +142,11 @@ async function fetchAll({ cache, store, unpacker, log }: Fleet, wanted: readonly
   const manifests = await puller.manifests(others);
   const got = [...(await puller.pull([...manifests.keys()])), ...(await puller.pullOriginals(wantedOriginals, make))];
   // Not used here yet: what counts is when it was used elsewhere.
-  const used = new Map(wanted.map((each) => [entryId(each.ref.key), each.used]));
-  for (const [id, local] of got) cache.touch(local, used.get(id));
+  const used = new Map(wanted.map(({ ref, time }) => [entryId(ref.key), time - ahead]));
+  for (const [id, local] of got) {
+    cache.touch(local, used.get(id));
+    room.took(local);
+  }
   if (failure) throw failure;
-  return got.length;
+  return new Set(got.map(([id]) => id));
 }

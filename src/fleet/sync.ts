@@ -1,16 +1,12 @@
 import { PkgCacheError } from '../errors.ts';
 import type { Fleet } from './fleet.ts';
-import { bringDown } from './sync-down.ts';
+import { bringDown, type BroughtDown } from './sync-down.ts';
 import { sendUp } from './sync-up.ts';
 
 /** What a run of sync did. */
-export interface Synced {
-  /** Entries that are here now. */
-  readonly down: number;
+export interface Synced extends BroughtDown {
   /** Entries that the store did not have before. */
   readonly up: number;
-  /** Entries that others have, and for which the disk has no room, or which could not be had. */
-  readonly behind: number;
   /** Why nothing was sent, if it was not allowed. */
   readonly denied: string | undefined;
 }
@@ -27,10 +23,10 @@ export async function sync(fleet: Fleet, { afresh = false } = {}): Promise<Synce
   if (afresh) state.forgetDenial();
   state.update({ triedAt: Date.now() });
   try {
-    const { down, behind } = await bringDown(fleet);
+    const { down, behind, over } = await bringDown(fleet);
     const { up, denied } = mayWrite(fleet) ? await sendUp(fleet) : { up: 0, denied: undefined };
     state.update({ syncedAt: Date.now(), broughtDown: down, sentUp: up, behind, problem: undefined });
-    return { down, up, behind, denied };
+    return { down, up, behind, over, denied };
   } catch (error) {
     if (error instanceof PkgCacheError) state.update({ problem: error.message });
     throw error;
@@ -40,9 +36,11 @@ export async function sync(fleet: Fleet, { afresh = false } = {}): Promise<Synce
 }
 
 /** The half of `sync` that only reads: what is newer than the snapshot that a worker has warmed up with. `progress` hears how many have come. Throws as `sync` does. */
-export async function catchUp(fleet: Fleet, progress: (down: number) => void = () => undefined): Promise<Pick<Synced, 'down' | 'behind'>> {
+export async function catchUp(fleet: Fleet, progress: (down: number) => void = () => undefined): Promise<BroughtDown> {
   try {
-    return await bringDown(fleet, progress);
+    const brought = await bringDown(fleet, progress);
+    fleet.state.update({ behind: brought.behind });
+    return brought;
   } finally {
     fleet.known.save(await fleet.store.now().catch(() => 0));
   }

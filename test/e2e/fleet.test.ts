@@ -64,9 +64,18 @@ describe('a worker that starts', () => {
     const late = world.worker();
     const { code, stdout, stderr } = await late.cli(['warm']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toMatch(/^snapshot \S+: 3 entries, .*\nnewer than the snapshot: 1 brought down\n$/);
+    expect(stdout).toMatch(/^snapshot \S+: 3 entries, .*\none by one: 1 brought down\n$/);
     expect(await late.cached()).toEqual(['alpha==1.0', 'beta==1.5', 'eta==1', 'gamma==3']);
-    expect((await late.cli(['warm'])).stdout).not.toContain('newer');
+    expect((await late.cli(['warm'])).stdout).not.toContain('one by one');
+  });
+
+  it('takes no more than max_size allows, and says so', async () => {
+    const limited = world.worker({ PKG_CACHE_MAX_SIZE: '1' });
+    const { code, stdout, stderr } = await limited.cli(['warm']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^snapshot \S+: 0 entries, .*; 3 left out: more than max_size allows\n$/);
+    expect(await limited.cli(['sync', '--once'])).toMatchObject({ code: 0, stdout: '0 brought down, 0 stored\n' });
+    expect(await limited.cached()).toEqual([]);
   });
 });
 
@@ -94,8 +103,8 @@ it('warming up that is killed goes on where it was', async () => {
 /** Every second or so. */
 const OFTEN = { PKG_CACHE_SYNC_INTERVAL: '0.02' };
 
-function daemon(worker: Worker): Started {
-  return start('pkg-cache', ['daemon'], { ...worker.env, PATH: [worker.shims, worker.env['PATH']].join(delimiter) });
+function daemon(worker: Worker, env: Readonly<Record<string, string>> = {}): Started {
+  return start('pkg-cache', ['daemon'], { ...worker.env, ...env, PATH: [worker.shims, worker.env['PATH']].join(delimiter) });
 }
 
 /** The process that holds a claim. */
@@ -150,8 +159,9 @@ describe('a worker that lives', () => {
   });
 
   it('has a daemon that keeps the limits of the cache', async () => {
-    const worker = world.worker({ ...OFTEN, PKG_CACHE_MAX_SIZE: '1' });
-    const { ended, kill } = daemon(worker);
+    const worker = world.worker({ ...OFTEN, PKG_CACHE_CLEAN_LIMIT: '0' });
+    await worker.fill(await world.venv(), SET);
+    const { ended, kill } = daemon(worker, { PKG_CACHE_CLEAN_LIMIT: '10', PKG_CACHE_MAX_SIZE: '1' });
     await until(() => worker.log().some((line) => line.includes('more than max_size')));
     kill('SIGTERM');
     expect(await ended).toMatchObject({ code: 0 });

@@ -35,7 +35,7 @@ describe.each([-DAY, DAY])('a worker whose clock is off by a day (%d ms)', (off)
     const store = new MemoryStore();
     const [right, wrong] = [made(store, 0, 0, 2), made(store, off, 10, 1)];
     await sync(right.fleet);
-    expect(await onClock(off, () => sync(wrong.fleet))).toEqual({ down: 2, up: 1, behind: 0, denied: undefined });
+    expect(await onClock(off, () => sync(wrong.fleet))).toEqual({ down: 2, up: 1, behind: 0, over: 0, denied: undefined });
     expect(await sync(right.fleet)).toMatchObject({ down: 1, up: 0 });
     expect(names(right.cache)).toEqual(names(wrong.cache));
     await onClock(off, () => sync(wrong.fleet)); // reads its own record

@@ -3,7 +3,7 @@ import { entryId } from '../../src/cache/entry.ts';
 import { journalOf, recordKey, writeRecords } from '../../src/fleet/journal.ts';
 import { sync } from '../../src/fleet/sync.ts';
 import { MemoryStore } from '../support/memory-store.ts';
-import { DAY, SETTINGS, keyOf, worker } from './support.ts';
+import { DAY, SETTINGS, keyOf, roomIf, worker } from './support.ts';
 
 const MINUTE = 60_000;
 
@@ -51,7 +51,7 @@ describe('a journal', () => {
   it('is read on where it was left long ago, but for what nobody has used since', async () => {
     const store = new MemoryStore();
     await writeRecords(store, 'test-group', [{ key: keyOf(0), size: 1 }], store.time - MINUTE);
-    const one = worker(store, { hasRoom: () => false });
+    const one = worker(store, { room: roomIf(() => false) });
     expect(await sync(one.fleet)).toMatchObject({ behind: 1 });
     for (const day of [3, 10]) await writeRecords(store, 'test-group', [{ key: keyOf(day), size: 1 }], store.time + day * DAY);
     store.time += 11 * DAY;

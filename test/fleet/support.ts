@@ -1,9 +1,11 @@
 import { LAYOUT, type EntryKey } from '../../src/cache/entry.ts';
+import type { Room } from '../../src/cache/evict.ts';
 import type { LocalCache, LocalEntry } from '../../src/cache/local.ts';
 import { PkgCacheError } from '../../src/errors.ts';
 import type { Fleet, FleetSettings } from '../../src/fleet/fleet.ts';
 import { Known } from '../../src/fleet/known.ts';
 import type { Makers } from '../../src/fleet/makers.ts';
+import { LeftOut } from '../../src/fleet/left-out.ts';
 import { AT_ONCE } from '../../src/fleet/pace.ts';
 import { FleetState } from '../../src/fleet/state.ts';
 import { unpacksHere } from '../../src/fleet/unpacker.ts';
@@ -45,12 +47,18 @@ export function worker(store: Store, over: Partial<Fleet> = {}): Worker {
     known: new Known(cache, 'test'),
     unpacker: unpacksHere(cache, MAKERS),
     allowed: () => true,
-    hasRoom: () => true,
+    leftOut: new LeftOut(cache, 'test'),
+    room: roomIf(() => true),
     pace: AT_ONCE,
     log: (message) => void log.push(message),
     ...over,
   };
   return { cache, fleet, log };
+}
+
+/** A disk that has room for so many bytes, of an entry that was used at a time, or has not. */
+export function roomIf(has: (bytes: number, used: number) => boolean): Room {
+  return { whyNot: (bytes, used, onTheWay = 0) => (has(bytes + onTheWay, used) ? undefined : 'disk'), took: () => undefined };
 }
 
 /** The key of the n-th of many entries. */

@@ -3,7 +3,7 @@ import { entryId } from '../../src/cache/entry.ts';
 import { mention, refOf } from '../../src/fleet/journal.ts';
 import { sync } from '../../src/fleet/sync.ts';
 import { MemoryStore } from '../support/memory-store.ts';
-import { DAY, fill, names, worker } from './support.ts';
+import { DAY, fill, names, roomIf, worker } from './support.ts';
 
 describe('room on the disk', () => {
   it('is counted once for each entry that comes, and for its archive; what has no room takes none', async () => {
@@ -14,7 +14,7 @@ describe('room on the disk', () => {
     const [{ entry }] = fill(one.cache, 6) as [ReturnType<typeof fill>[number]];
     store.time += 1000;
     await sync(one.fleet);
-    const two = worker(store, { hasRoom: (bytes) => bytes <= 9 * entry.size });
+    const two = worker(store, { room: roomIf((bytes) => bytes <= 4.5 * entry.size) });
     expect(await sync(two.fleet)).toMatchObject({ down: 4, behind: 3 });
     expect(names(two.cache)).not.toContain('package-9');
   });
@@ -25,7 +25,7 @@ describe('room on the disk', () => {
     fill(one.cache, 1);
     await sync(one.fleet);
     const asked: number[] = [];
-    const two = worker(store, { hasRoom: (_bytes, used) => asked.push(used) > 0 });
+    const two = worker(store, { room: roomIf((_bytes, used) => asked.push(used) > 0) });
     await sync(two.fleet);
     expect(asked).toHaveLength(1);
     expect(Math.abs(asked[0]! - Date.now())).toBeLessThan(60_000);

@@ -99,7 +99,7 @@ describe('a worker that may not write', () => {
     const store = new MemoryStore();
     const one = worker(store, { readOnly: true });
     fill(one.cache, 1);
-    expect(await run(one)).toEqual({ down: 0, up: 0, behind: 0, denied: undefined });
+    expect(await run(one)).toEqual({ down: 0, up: 0, behind: 0, over: 0, denied: undefined });
     expect((await store.list('')).objects).toEqual([]);
   });
 });

@@ -40,6 +40,11 @@ export class MemoryStore implements Store {
   }
 
   /** As if it had been there before. */
+  /** What lies at a key. */
+  bytes(key: string): Buffer {
+    return this.#objects.get(key)!.bytes;
+  }
+
   put(key: string, bytes: Buffer): void {
     if (!this.#objects.has(key)) this.#fresh.push(key);
     this.#objects.set(key, { bytes, modified: this.time });

@@ -15,8 +15,8 @@ export const sync: Command<{ once: boolean }> = {
   run: async () => {
     const { fleet, close } = await openFleet(AT_ONCE);
     try {
-      const { down, up, behind, denied } = await syncOnce(fleet, { afresh: true });
-      console.log(`${down} brought down, ${up} stored${behind > 0 ? `, ${behind} left out` : ''}`);
+      const { down, up, behind, over, denied } = await syncOnce(fleet, { afresh: true });
+      console.log(`${down} brought down, ${up} stored${behind > 0 ? `, ${behind} left out` : ''}${over > 0 ? `, ${over} more than max_size allows` : ''}`);
       if (denied !== undefined) console.error(`pkg-cache: nothing can be stored: ${denied}`);
       return behind > 0 ? 1 : 0;
     } finally {

@@ -4,6 +4,7 @@ import { AT_ONCE } from '../../fleet/pace.ts';
 import type { Progress as Unpacking } from '../../fleet/snapshot/unpack.ts';
 import { warm as warmUp, type Warmed } from '../../fleet/snapshot/warm.ts';
 import { catchUp } from '../../fleet/sync.ts';
+import { NO_ROOM } from '../fleet-status.ts';
 import type { Command } from '../command.ts';
 import { showProgress, type Steps } from '../progress.ts';
 import { formatBytes, formatCount } from '../terminal.ts';
@@ -56,16 +57,18 @@ function describeSteps({ entries, bytes, ofEntries, ofBytes }: Unpacking, second
   return { figures, part: ofBytes === 0 ? 1 : bytes / ofBytes };
 }
 
-/** What was stored after the snapshot was made. That it cannot be had is told, and no more. */
+/** What was stored after the snapshot was made, and what could not be had from it. That it cannot be had is told, and no more. */
 async function bringNews(fleet: Fleet): Promise<void> {
   let brought = 0;
-  const progress = showProgress('newer than the snapshot', () => ({ figures: `${brought} brought down` }));
+  const progress = showProgress('one by one', () => ({ figures: `${brought} brought down` }));
   try {
+    const before = fleet.leftOut.size; // of the snapshot, and told
     const { down, behind } = await catchUp(fleet, (now) => (brought = now)).finally(progress.done);
-    if (down + behind > 0) console.log(`newer than the snapshot: ${down} brought down${behind > 0 ? `, ${behind} left out` : ''}`);
+    const more = behind - before;
+    if (down > 0 || more > 0) console.log(`one by one: ${down} brought down${more > 0 ? `, ${more} left out` : ''}`);
   } catch (error) {
     if (!(error instanceof PkgCacheError)) throw error;
-    console.error(`pkg-cache: nothing newer than the snapshot: ${error.message}`);
+    console.error(`pkg-cache: nothing besides the snapshot: ${error.message}`);
   }
 }
 
@@ -78,7 +81,7 @@ function tell({ period, unpacked, problems }: Warmed, bytes: number, seconds: nu
     return false;
   }
   const { made, present, failed, full } = unpacked;
-  const rest = [...(present > 0 ? [`${present} were there`] : []), ...(failed > 0 ? [`${failed} left out${full ? ': the disk has no room to spare' : ''}`] : [])];
+  const rest = [...(present > 0 ? [`${present} were there`] : []), ...(failed > 0 ? [`${failed} left out${full ? `: ${NO_ROOM[full]}` : ''}`] : [])];
   console.log(`snapshot ${period}: ${formatCount(made, 'entry', 'entries')}, ${formatBytes(bytes)} in ${seconds.toFixed(1)} s${rest.length > 0 ? `; ${rest.join(', ')}` : ''}`);
   return true;
 }

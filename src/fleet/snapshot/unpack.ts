@@ -1,4 +1,5 @@
 import type { EntryKey } from '../../cache/entry.ts';
+import type { NoRoom, Room } from '../../cache/evict.ts';
 import { holding } from '../../cache/claim.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
@@ -16,8 +17,7 @@ export interface UnpackRequest {
   readonly unpacker: Unpacker;
   /** Whether an entry may be had from elsewhere. */
   readonly allowed: (key: EntryKey) => boolean;
-  /** Whether the disk has room for an entry of so many bytes that was used last at a time (epoch milliseconds). */
-  readonly hasRoom: (bytes: number, used: number) => boolean;
+  readonly room: Room;
   readonly pace: Pace;
   /** How far the store's clock is ahead of ours, in milliseconds. */
   readonly ahead: number;
@@ -34,12 +34,12 @@ export interface Progress {
   readonly ofBytes: number;
 }
 
-/** What became of a snapshot: entries that were there before, are there now, and are not. `full`: the disk has no room to spare. */
+/** What became of a snapshot: entries that were there before, are there now, and are not. `full`: why it ended before its end. */
 export interface Unpacked {
   readonly present: number;
   readonly made: number;
   readonly failed: number;
-  readonly full: boolean;
+  readonly full: NoRoom | undefined;
 }
 
 /** How many stretches of a pack are read at once. */
@@ -68,8 +68,8 @@ class UnpackRun {
   #made = 0;
   #done = 0;
   #bytes = 0;
-  #full = false;
-  /** Bytes of the disk that those need who are on their way. */
+  #full: NoRoom | undefined;
+  /** Bytes of those that are on their way. */
   #reserved = 0;
   readonly #waiting: (() => void)[] = [];
   #failure: Error | undefined;
@@ -100,7 +100,7 @@ class UnpackRun {
   }
 
   get #isOver(): boolean {
-    return this.#full || this.#failure !== undefined;
+    return this.#full !== undefined || this.#failure !== undefined;
   }
 
   /** Whatever is not done when the store fails is tried again. */
@@ -146,7 +146,7 @@ class UnpackRun {
   }
 
   async #member(member: Member, reader: BodyReader): Promise<void> {
-    const { cache, pace, ahead } = this.#request;
+    const { cache, pace, ahead, room } = this.#request;
     const { key } = member.entry;
     await pace.between();
     // Somebody else may be at it: then it is not for us to do.
@@ -155,17 +155,20 @@ class UnpackRun {
     const made = cache.lookup(key);
     if (made) this.#made++;
     // Not used here yet: what counts is when it was used elsewhere.
-    if (made && claim) cache.touch(made, member.used - ahead);
+    if (made && claim) {
+      cache.touch(made, member.used - ahead);
+      room.took(made);
+    }
   }
 
   async #claimed(member: Member, reader: BodyReader): Promise<void> {
-    const bytes = 2 * member.entry.size;
+    const bytes = member.entry.size;
     if (!(await this.#reserve(bytes, member.used - this.#request.ahead))) return;
     try {
       await this.#make(member, reader);
     } catch (error) {
       if (!isFull(error)) throw error;
-      this.#full = true;
+      this.#full = 'disk';
     } finally {
       this.#reserved -= bytes;
       for (const look of this.#waiting.splice(0)) look();
@@ -175,11 +178,12 @@ class UnpackRun {
   /** Whether there is room besides what is on its way already; waits for that to arrive before it gives up. */
   async #reserve(bytes: number, used: number): Promise<boolean> {
     while (!this.#isOver) {
-      if (this.#request.hasRoom(this.#reserved + bytes, used)) {
+      const why = this.#request.room.whyNot(bytes, used, this.#reserved);
+      if (why === undefined) {
         this.#reserved += bytes;
         return true;
       }
-      if (this.#reserved === 0) this.#full = true;
+      if (this.#reserved === 0) this.#full = why;
       else await new Promise<void>((look) => this.#waiting.push(look));
     }
     return false;
@@ -209,7 +213,7 @@ class UnpackRun {
     try {
       await this.#request.unpacker.unpack(unpacking);
     } catch (error) {
-      if (isFull(error)) this.#full = true;
+      if (isFull(error)) this.#full = 'disk';
       else this.#request.report(error instanceof PkgCacheError ? error : new PkgCacheError('ARCHIVE_INVALID', `${entry.key.name} cannot be unpacked`, { cause: error }));
     }
   }

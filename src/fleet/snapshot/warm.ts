@@ -1,7 +1,9 @@
 import { entryId } from '../../cache/entry.ts';
 import type { PkgCacheError } from '../../errors.ts';
 import type { Fleet } from '../fleet.ts';
+import { refOf } from '../journal.ts';
 import { listSnapshots, newestSnapshots, readIndex } from './find.ts';
+import type { Member } from './format.ts';
 import { unpackSnapshot, type Progress, type Unpacked } from './unpack.ts';
 
 /** What came of warming up; without `unpacked` there was no snapshot that could be read. */
@@ -28,6 +30,7 @@ export async function warm(fleet: Fleet, progress: (progress: Progress) => void)
     const unpacked = await unpackSnapshot({ ...fleet, ahead, report, progress }, index);
     for (const { entry, mentioned } of index.members) if (mentioned !== undefined) known.mention(entryId(entry.key), mentioned);
     known.save(Date.now() + ahead);
+    if (unpacked.failed > 0 && unpacked.full !== 'max_size') noteMissing(fleet, index.members);
     const useless = unpacked.made + unpacked.present === 0 && unpacked.failed > 0 && !unpacked.full;
     if (useless) continue;
     state.update({ snapshot: found.period, live: found.period, warmedAt: Date.now() });
@@ -37,4 +40,12 @@ export async function warm(fleet: Fleet, progress: (progress: Progress) => void)
     return { period: found.period, unpacked, problems };
   }
   return { period: undefined, unpacked: undefined, problems };
+}
+
+/** What did not come of a snapshot may come by itself, or when there is room. */
+function noteMissing({ cache, allowed, leftOut }: Fleet, members: readonly Member[]): void {
+  for (const { entry, used, mentioned = used } of members) {
+    if (allowed(entry.key) && !cache.lookup(entry.key)) leftOut.note(refOf({ entry }), Math.max(used, mentioned));
+  }
+  leftOut.save();
 }

@@ -15,7 +15,7 @@ import { failure } from '../../store/helpers.ts';
 import { overStore } from '../../support/over-store.ts';
 import { unpacksHere } from '../../../src/fleet/unpacker.ts';
 import { tempCache } from '../../cache/support.ts';
-import { MAKERS, directoryStore, fill, makeOriginal, names, originalKeyOf, worker } from '../support.ts';
+import { MAKERS, directoryStore, fill, makeOriginal, names, originalKeyOf, roomIf, worker } from '../support.ts';
 
 const [OLD, NEW] = [periodName(Date.UTC(2026, 0, 1)), periodName(Date.UTC(2026, 0, 2))];
 
@@ -164,7 +164,7 @@ describe('a store', () => {
     const there = names(at.cache).length;
     expect(there).toBeGreaterThan(0);
     expect(there).toBeLessThan(4);
-    expect((await warm({ ...at.fleet, store }, () => undefined)).unpacked).toEqual({ present: there, made: 4 - there, failed: 0, full: false });
+    expect((await warm({ ...at.fleet, store }, () => undefined)).unpacked).toEqual({ present: there, made: 4 - there, failed: 0, full: undefined });
     expect(names(at.cache)).toEqual(names(one.cache));
   });
 
@@ -191,9 +191,9 @@ describe('a store', () => {
 it('where the disk has no room to spare, what fits is there, and no more', async () => {
   const { store } = await snapshot();
   let room = 2;
-  const { result, names: got } = await warmed(store, { hasRoom: () => room-- > 0 });
+  const { result, names: got } = await warmed(store, { room: roomIf(() => room-- > 0) });
   expect(got).toHaveLength(2);
-  expect(result.unpacked).toMatchObject({ made: 2, failed: 2, full: true });
+  expect(result.unpacked).toMatchObject({ made: 2, failed: 2, full: 'disk' });
 });
 
 it('what comes at the same time does not take the same room, and a disk that is full all the same ends it in good order', async () => {
@@ -205,14 +205,14 @@ it('what comes at the same time does not take the same room, and a disk that is 
   let [used, most] = [0, 0];
   const cache = tempCache();
   const unpacker = unpacksHere(cache, MAKERS);
-  const at = worker(store, { cache, hasRoom: (bytes) => used + bytes <= room, unpacker: { ...unpacker, unpack: async (unpacking) => {
+  const at = worker(store, { cache, room: roomIf((bytes) => used + 2 * bytes <= room), unpacker: { ...unpacker, unpack: async (unpacking) => {
     const size = 2 * (34 << 20);
     most = Math.max(most, (used += size));
     await unpacker.unpack(unpacking);
     used -= size >> 1;
     if (names(cache).length === 3) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
   } } });
-  expect((await warm(at.fleet, () => undefined)).unpacked).toMatchObject({ full: true });
+  expect((await warm(at.fleet, () => undefined)).unpacked).toMatchObject({ full: 'disk' });
   expect(most).toBeLessThanOrEqual(room);
   expect(listDir(cache.path('staging'))).toEqual([]);
 });

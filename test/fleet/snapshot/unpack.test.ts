@@ -8,7 +8,7 @@ import { buildSnapshot } from '../../../src/fleet/snapshot/build.ts';
 import type { Member } from '../../../src/fleet/snapshot/format.ts';
 import { plan } from '../../../src/fleet/snapshot/plan.ts';
 import { warm } from '../../../src/fleet/snapshot/warm.ts';
-import { MAKERS, DAY, contentsOf, fill, keyOf, names, worker, type Worker } from '../support.ts';
+import { MAKERS, DAY, contentsOf, fill, keyOf, names, roomIf, worker, type Worker } from '../support.ts';
 import { unpacksHere, type Unpacker } from '../../../src/fleet/unpacker.ts';
 import type { Store, StoredObject } from '../../../src/store/store.ts';
 import { published, tempCache } from '../../cache/support.ts';
@@ -121,16 +121,16 @@ describe('room on the disk', () => {
   it('that others have taken who are on their way is waited for', async () => {
     const { store, size } = await snapshot(7, { bytes: 300_000 });
     const asked: number[] = [];
-    const two = worker(store, { hasRoom: (bytes) => asked.push(bytes) > 0 && bytes <= 2 * size });
+    const two = worker(store, { room: roomIf((bytes) => asked.push(bytes) > 0 && bytes <= size) });
     for (const n of [1, 3, 5]) fill(two.cache, 1, { from: n, bytes: 300_000 });
-    expect(await unpackedBy(two)).toMatchObject({ unpacked: { made: 4, failed: 0, full: false } });
-    expect(Math.max(...asked)).toBeGreaterThan(2 * size);
+    expect(await unpackedBy(two)).toMatchObject({ unpacked: { made: 4, failed: 0, full: undefined } });
+    expect(Math.max(...asked)).toBeGreaterThan(size);
   });
 
   it('is made by what was used before, by the clock of this worker, though that of the store is off', async () => {
     const { store } = await snapshot(1, { time: Date.now() + DAY });
     const asked: number[] = [];
-    await unpackedBy(worker(store, { hasRoom: (_bytes, used) => asked.push(used) > 0 }));
+    await unpackedBy(worker(store, { room: roomIf((_bytes, used) => asked.push(used) > 0) }));
     expect(asked).toHaveLength(1);
     expect(Math.abs(asked[0]! - Date.now())).toBeLessThan(60_000);
   });
@@ -142,13 +142,13 @@ describe('room on the disk', () => {
       if (names(two.cache).length === 1) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
       await real(what);
     });
-    expect(await unpackedBy(two)).toMatchObject({ unpacked: { made: 1, failed: 2, full: true }, problems: [] });
+    expect(await unpackedBy(two)).toMatchObject({ unpacked: { made: 1, failed: 2, full: 'disk' }, problems: [] });
     expect(bodies.map(({ destroyed }) => destroyed)).toEqual([true]);
   });
 
   it('that is not there is not looked for with an older snapshot', async () => {
     const { store, one } = await snapshot(2);
     await buildSnapshot({ ...one.fleet, period: '20260102T000000Z', limit: 1e9, journal: undefined, ahead: 0 });
-    expect(await unpackedBy(worker(store, { hasRoom: () => false }))).toMatchObject({ period: '20260102T000000Z', unpacked: { made: 0, full: true } });
+    expect(await unpackedBy(worker(store, { room: roomIf(() => false) }))).toMatchObject({ period: '20260102T000000Z', unpacked: { made: 0, full: 'disk' } });
   });
 });
