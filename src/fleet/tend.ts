@@ -1,5 +1,6 @@
 import type { Fleet } from './fleet.ts';
 import { compactJournal } from './tend/compact.ts';
+import { removeDeserted } from './tend/deserted.ts';
 import { reconcile } from './tend/reconcile.ts';
 import { removeUnused } from './tend/unused.ts';
 import { removeSuperseded } from './tend/superseded.ts';
@@ -30,7 +31,7 @@ export async function tend(fleet: Fleet): Promise<boolean> {
   if (!(await isFirst(fleet, group, day, now))) return false;
   const remove = remover(fleet);
   // What makes room comes first: in a store that is full nothing else will work.
-  const superseded = await removeSuperseded(fleet, now, remove);
+  const superseded = (await removeSuperseded(fleet, now, remove)) + (await removeDeserted(fleet, now, remove));
   const unused = await removeUnused(fleet, now, remove);
   const uploads = (await ifAllowed(() => store.tidy(), (why) => log(`abandoned uploads stay in the store: ${why}`))) ?? 0;
   const records = await allRecords(fleet, group);

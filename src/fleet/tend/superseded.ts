@@ -30,6 +30,6 @@ export async function removeSuperseded({ store, group }: Fleet, now: number, rem
 }
 
 /** Nobody must find the way to something that is being removed. */
-function pointersFirst(a: Listed, b: Listed): number {
+export function pointersFirst(a: Listed, b: Listed): number {
   return Number(b.key.endsWith('/pointer')) - Number(a.key.endsWith('/pointer'));
 }
