@@ -105,7 +105,7 @@ fetch_dependencies() {
     fail 'npm ci failed; its messages are above'
 }
 
-# Makes $app, the directory of this build, and names it after its contents. Earlier builds stay for a day,
+# Makes $app, the directory of this build, and names it after its contents (main.cjs says for which Node). Earlier builds stay for a day,
 # for the installs that still run from them.
 install_app() {
   mkdir -p "$prefix/app" "$prefix/shims"
@@ -113,7 +113,7 @@ install_app() {
   staging=$prefix/app/.new.$$
   trap 'rm -rf "$staging"' EXIT
   "$node" scripts/build.mjs "$staging" || fail 'the build failed; its messages are above'
-  app=$prefix/app/$({ cat "$staging"/*.*js && "$node" --version; } | cksum | tr -s ' ' -)
+  app=$prefix/app/$(cat "$staging"/*.*js | cksum | tr -s ' ' -)
   app=${app%-}
   if [ -d "$app" ]; then
     touch "$app"

@@ -45,6 +45,9 @@ const common = {
   logLevel: 'warning',
 };
 
+/** What `src/launch.cts` compares with the Node that it runs on. */
+const builtOn = `${process.arch} ${JSON.stringify(process.versions)}`;
+
 /** The scripts, and where they begin. */
 const scripts = { app: 'src/main.ts', npm: 'src/npm/install.ts', serve: 'src/npm/serve.ts', 'run-npm': 'src/npm/run-npm.ts', package: 'src/npm/package.ts', place: 'src/npm/place-thread.ts', inside: 'src/npm/inside/main.ts', cli: 'src/cli/main.ts', thread: 'src/cli/unpack-thread.ts', remote: 'src/fleet/remote.ts', s3: 'src/store/s3.ts' };
 
@@ -70,7 +73,7 @@ const asFunction = {
 
 async function bundle(directory) {
   const results = await Promise.all([
-    build({ ...common, entryPoints: { main: 'src/launch.cts' }, outdir: directory, format: 'cjs', outExtension: { '.js': '.cjs' } }),
+    build({ ...common, define: { BUILT_ON: JSON.stringify(builtOn) }, entryPoints: { main: 'src/launch.cts' }, outdir: directory, format: 'cjs', outExtension: { '.js': '.cjs' } }),
     build({ ...common, ...asFunction, entryPoints: scripts, outdir: directory, format: 'cjs', plugins: [scriptsApart], mainFields: ['module', 'main'] }),
   ]);
   for (const name of Object.keys(scripts)) writeFileSync(join(directory, `${name}.jsc`), compile(join(directory, `${name}.js`)));
