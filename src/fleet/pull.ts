@@ -8,7 +8,7 @@ import { holding } from '../cache/claim.ts';
 import type { Entry, EntryKey } from '../cache/entry.ts';
 import { entryId } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
-import { PkgCacheError } from '../errors.ts';
+import { PkgCacheError, systemCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { IN_MEMORY, MAX_ORIGINAL, received } from './buffers.ts';
 import { MAX_POINTER, archiveKey, decodePointer, originalKey, pointerKey, type Pointer } from './objects.ts';
@@ -104,7 +104,7 @@ export class Puller {
     try {
       return await work();
     } catch (error) {
-      this.#report(error instanceof PkgCacheError ? error : new PkgCacheError('STORE_UNAVAILABLE', 'pulling an entry failed', { cause: error }));
+      this.#report(asOurs(error));
       return undefined;
     }
   }
@@ -155,6 +155,13 @@ export class Puller {
       await this.#unpacker.unpack({ kind: 'archive', entry, source: { path }, trusted: true });
     });
   }
+}
+
+/** What is wrong here, with one entry, says nothing about the store: all that could go wrong there has a code already. */
+function asOurs(error: unknown): PkgCacheError {
+  const code = systemCode(error);
+  if (error instanceof PkgCacheError) return error;
+  return code === undefined ? new PkgCacheError('ARCHIVE_INVALID', 'pulling an entry failed', { cause: error }) : new PkgCacheError('CACHE_UNUSABLE', `cannot write to the cache: ${code}`, { cause: error });
 }
 
 async function intoFile(body: Readable, expected: Pointer['archive'], path: string): Promise<void> {

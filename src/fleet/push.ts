@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { packEntry } from '../archive/pack.ts';
-import { serialiseFiles, type EntryKey } from '../cache/entry.ts';
+import { serialiseFiles } from '../cache/entry.ts';
 import { archiveIn, type LocalCache, type LocalEntry } from '../cache/local.ts';
+import { PkgCacheError } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { MAX_POINTER, archiveKey, decodePointer, encodePointer, originalKey, pointerKey } from './objects.ts';
 import { readSmall } from './small.ts';
@@ -40,24 +41,19 @@ async function pushFiles(cache: LocalCache, store: Store, local: LocalEntry): Pr
 
 /**
  * Whether the store has the entry. A pointer whose archive is gone (one that was unused for long, and is removed) is of use to nobody: it is
- * removed, if that is allowed.
+ * removed, if that is allowed. About what is damaged nothing can be done here.
  */
 async function isStored(store: Store, { entry: { key } }: LocalEntry): Promise<boolean> {
-  const bytes = await readSmall(store, pointerKey(key), MAX_POINTER);
-  if (!bytes) return false;
-  const hash = archiveOf(bytes, key);
-  const first = hash === undefined ? undefined : await store.get(archiveKey(hash), { start: 0, length: 1 });
-  first?.body.destroy();
-  if (hash === undefined || first) return true;
+  try {
+    const bytes = await readSmall(store, pointerKey(key), MAX_POINTER);
+    if (!bytes) return false;
+    const first = await store.get(archiveKey(decodePointer(bytes, key).archive.sha256), { start: 0, length: 1 });
+    first?.body.destroy();
+    if (first) return true;
+  } catch (error) {
+    if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
+    return true;
+  }
   await store.remove(pointerKey(key)).catch(() => undefined);
   return false;
-}
-
-/** The archive that a pointer names; undefined if the pointer is damaged, about which nothing can be done here. */
-function archiveOf(bytes: Buffer, key: EntryKey): string | undefined {
-  try {
-    return decodePointer(bytes, key).archive.sha256;
-  } catch {
-    return undefined;
-  }
 }

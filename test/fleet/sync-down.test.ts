@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { entryId } from '../../src/cache/entry.ts';
 import { mention, refOf } from '../../src/fleet/journal.ts';
 import { sync } from '../../src/fleet/sync.ts';
+import { unpacksHere, type Unpacker } from '../../src/fleet/unpacker.ts';
+import { tempCache } from '../cache/support.ts';
 import { MemoryStore } from '../support/memory-store.ts';
-import { DAY, fill, names, roomIf, worker } from './support.ts';
+import { DAY, MAKERS, fill, names, roomIf, worker } from './support.ts';
 
 describe('room on the disk', () => {
   it('is counted once for each entry that comes, and for its archive; what has no room takes none', async () => {
@@ -30,6 +32,20 @@ describe('room on the disk', () => {
     expect(asked).toHaveLength(1);
     expect(Math.abs(asked[0]! - Date.now())).toBeLessThan(60_000);
   });
+});
+
+it('one entry that cannot be written here keeps neither the others from coming, nor what is here from going up', async () => {
+  const store = new MemoryStore();
+  const one = worker(store);
+  fill(one.cache, 3);
+  await sync(one.fleet);
+  const cache = tempCache();
+  const here = unpacksHere(cache, MAKERS);
+  const unpack: Unpacker['unpack'] = (unpacking) => (unpacking.kind === 'archive' && unpacking.entry.key.name === 'package-1' ? Promise.reject(Object.assign(new Error('no'), { code: 'ENAMETOOLONG' })) : here.unpack(unpacking));
+  const two = worker(store, { cache, unpacker: { ...here, unpack } });
+  fill(cache, 1, { from: 7 });
+  expect(await sync(two.fleet)).toMatchObject({ down: 2, behind: 1, up: 1 });
+  expect(two.log.join()).toContain('ENAMETOOLONG');
 });
 
 it('an entry that was mentioned twice is as used as it was the last time', async () => {

@@ -79,6 +79,12 @@ describe('pushing', () => {
     expect(readdirSync(join(root, 'v1/archives'))).toHaveLength(1);
   });
 
+  it.each(['pointer', 'archive'] as const)('where the %s in the store is damaged, nothing can be done about it, and that is no failure', async (which) => {
+    const { store, cache, local, ...paths } = await pushed();
+    truncateSync(paths[which], which === 'pointer' ? 5 << 20 : 0);
+    expect(await push(cache, store, local)).toBe('exists');
+  });
+
   it('an entry whose bytes have changed is not stored', async () => {
     const { store, root } = await pushed();
     const cache = tempCache();
@@ -224,6 +230,16 @@ describe('pulling', () => {
     const pulledOnes = await pullerOf(huge, tempCache()).pullOriginals([{ key: originalKeyOf('x'), sha512: 'a'.repeat(128) }], () => Promise.reject(new Error('made')));
     expect(pulledOnes.size).toBe(0);
     expect(bodies.map(({ destroyed }) => destroyed)).toEqual([true]);
+  });
+
+  it('what cannot be written here is told, and not as if the store had failed', async () => {
+    const { store } = await pushed();
+    const full = { ...unpacksHere(tempCache(), {}), unpack: () => Promise.reject(Object.assign(new Error('no'), { code: 'EDQUOT' })) };
+    const problems: string[] = [];
+    const puller = new Puller(tempCache(), store, full, ({ code, message }) => void problems.push(`${code} ${message}`));
+    await puller.manifests([KEY]);
+    expect((await puller.pull([ID])).size).toBe(0);
+    expect(problems).toEqual(['CACHE_UNUSABLE cannot write to the cache: EDQUOT']);
   });
 
   it('without a directory to unpack into, a miss that is told', async () => {
