@@ -58,7 +58,8 @@ class Sending {
   async consider(id: string): Promise<void> {
     const { cache, known, pace, allowed, settings } = this.#fleet;
     const mentioned = known.mentionedAt(id);
-    if (mentioned !== undefined && cache.lastUsed(id) + this.#ahead < mentioned + RENEW) return;
+    // What a clock that was wrong has dated in the future would else be mentioned each time.
+    if (mentioned !== undefined && Math.min(this.#now, cache.lastUsed(id) + this.#ahead) < mentioned + RENEW) return;
     await pace.between();
     const local = cache.byId(id);
     if (!local || !allowed(local.entry.key)) return;

@@ -73,6 +73,21 @@ it('what is in use is mentioned again without asking whether it is there', async
   expect(await mentioned(store)).toBe(10);
 });
 
+it('what was used in the future, by a clock that was wrong, is mentioned once a day all the same', async () => {
+  const store = new MemoryStore();
+  const one = worker(store);
+  const [local] = fill(one.cache, 1);
+  one.cache.touch(local!, Date.now() + 400 * DAY);
+  for (let n = 0; n < 3; n++) {
+    await run(one);
+    store.time += 600_000;
+  }
+  expect(await mentioned(store)).toBe(1);
+  store.time += DAY;
+  await run(one);
+  expect(await mentioned(store)).toBe(2);
+});
+
 it('what must not be shared stays here', async () => {
   const store = new MemoryStore();
   const one = worker(store, { allowed: ({ name }) => name !== 'package-1' });

@@ -3,7 +3,7 @@ import type { PkgCacheError } from '../../errors.ts';
 import type { Fleet } from '../fleet.ts';
 import { refOf } from '../journal.ts';
 import { listSnapshots, newestSnapshots, readIndex } from './find.ts';
-import type { Member } from './format.ts';
+import type { Member, SnapshotIndex } from './format.ts';
 import { unpackSnapshot, type Progress, type Unpacked } from './unpack.ts';
 
 /** What came of warming up; without `unpacked` there was no snapshot that could be read. */
@@ -24,9 +24,11 @@ export async function warm(fleet: Fleet, progress: (progress: Progress) => void)
   const report = (problem: PkgCacheError): void => void problems.push(problem);
   const listed = await listSnapshots(store, group);
   for await (const found of newestSnapshots(store, listed, report)) {
-    const index = await readIndex(store, found, report);
-    if (!index) continue;
-    const ahead = (await store.now()) - Date.now();
+    const packed = await readIndex(store, found, report);
+    if (!packed) continue;
+    const now = await store.now();
+    const ahead = now - Date.now();
+    const index = notFromTheFuture(packed, now);
     const unpacked = await unpackSnapshot({ ...fleet, ahead, report, progress }, index);
     for (const { entry, mentioned } of index.members) if (mentioned !== undefined) known.mention(entryId(entry.key), mentioned);
     known.save(Date.now() + ahead);
@@ -40,6 +42,12 @@ export async function warm(fleet: Fleet, progress: (progress: Progress) => void)
     return { period: found.period, unpacked, problems };
   }
   return { period: undefined, unpacked: undefined, problems };
+}
+
+/** A builder's clock that was wrong once must not keep entries in every cache, and unmentioned, until its time has come. */
+function notFromTheFuture(index: SnapshotIndex, now: number): SnapshotIndex {
+  const members = index.members.map(({ used, mentioned, ...rest }) => ({ ...rest, used: Math.min(used, now), ...(mentioned === undefined ? {} : { mentioned: Math.min(mentioned, now) }) }));
+  return { ...index, members };
 }
 
 /** What did not come of a snapshot may come by itself, or when there is room. */

@@ -6,7 +6,7 @@ import { periodName } from '../../../src/fleet/snapshot/format.ts';
 import { warm } from '../../../src/fleet/snapshot/warm.ts';
 import { sync } from '../../../src/fleet/sync.ts';
 import { MemoryStore } from '../../support/memory-store.ts';
-import { SETTINGS, fill, makeOriginal, names, originalKeyOf, worker, type Worker } from '../support.ts';
+import { DAY, SETTINGS, fill, makeOriginal, names, originalKeyOf, worker, type Worker } from '../support.ts';
 
 const HOUR = 3_600_000;
 
@@ -26,6 +26,20 @@ async function packed(): Promise<{ store: MemoryStore; one: Worker }> {
 }
 
 describe('a worker that has warmed up', () => {
+  it('with what somebody has used in the future, by a clock that was wrong, takes it for used now', async () => {
+    const store = new MemoryStore();
+    const one = worker(store);
+    const [local] = fill(one.cache, 1);
+    await sync(one.fleet);
+    one.cache.touch(local!, Date.now() + 400 * DAY);
+    one.fleet.known.mention(local!.id, store.time + 400 * DAY);
+    await packCache(one.fleet, periodName(store.time), store.time);
+    const two = worker(store);
+    await warm(two.fleet, () => undefined);
+    expect(two.cache.lastUsed(local!.id)).toBeLessThan(Date.now() + 60_000);
+    expect(two.fleet.known.mentionedAt(local!.id)).toBeLessThanOrEqual(store.time);
+  });
+
   it('asks the journals for what has come since, and tells nobody what all know', async () => {
     const { store, one } = await packed();
     const late = fill(one.cache, 1, { from: 10 });
