@@ -9,6 +9,9 @@ import { tend } from './tend.ts';
 /** Runs of sync are so far from the interval at most, as a part of it: workers that started together soon do not ask together. */
 const JITTER = 0.2;
 
+/** So often a worker that starts tries to warm up before it goes on without: what has come stays, and a moment later the rest may come, too. */
+const COLD_TRIES = 3;
+
 /** Whether it is time for the next sync. `chance` is between 0 and 1. */
 export function isDue({ syncEvery }: Pick<FleetSettings, 'syncEvery'>, state: FleetState, chance = Math.random()): boolean {
   if (syncEvery === 0) return false;
@@ -39,9 +42,21 @@ export async function attend(fleet: Fleet): Promise<void> {
 
 async function keepUp(fleet: Fleet): Promise<void> {
   const { warmedAt, read, behind: before = 0 } = fleet.state.read();
-  if (warmedAt === undefined && read === undefined) await warmQuietly(fleet);
+  if (warmedAt === undefined && read === undefined) await warmOrGoOn(fleet);
   const { down, up, behind, over } = await sync(fleet);
   if (down + up + over > 0 || behind !== before) fleet.log(`sync: ${down} brought down, ${up} stored, ${behind + over} left out`);
+}
+
+/** A snapshot that the store does not give must not keep a worker from what others store, one by one. */
+async function warmOrGoOn(fleet: Fleet): Promise<void> {
+  const { coldTries = 0 } = fleet.state.read();
+  try {
+    await warmQuietly(fleet);
+  } catch (error) {
+    if (error instanceof PkgCacheError) fleet.state.update({ coldTries: coldTries + 1 });
+    if (!(error instanceof PkgCacheError) || coldTries + 1 < COLD_TRIES) throw error;
+    fleet.log(`warm: ${error.message}`);
+  }
 }
 
 async function warmQuietly(fleet: Fleet): Promise<void> {

@@ -23,6 +23,8 @@ export interface FleetFacts {
   /** The snapshot that was unpacked last, by its period, and when. */
   readonly snapshot?: string;
   readonly warmedAt?: number;
+  /** How often the store has failed while a worker that starts warmed up. */
+  readonly coldTries?: number;
   /** The snapshot that was live when it was looked last. */
   readonly live?: string;
   /** When writing was denied; until some time later it is not tried again. */

@@ -63,6 +63,23 @@ describe('a worker that was never warm', () => {
   });
 });
 
+it('a snapshot that the store does not give is tried three times, and then what others store comes one by one', async () => {
+  const store = new MemoryStore();
+  const one = worker(store);
+  fill(one.cache, 3);
+  await sync(one.fleet);
+  await packCache(one.fleet, periodName(store.time), store.time);
+  const withheld = overStore(store, { get: (key, range) => (key.endsWith('.pack') ? Promise.reject(new PkgCacheError('STORE_DENIED', 'not this one')) : store.get(key, range)) });
+  const two = worker(withheld, { settings: { ...SETTINGS, snapshotEvery: 0 } });
+  const after: number[] = [];
+  for (let n = 0; n < 3; n++) {
+    await attend(two.fleet);
+    after.push(names(two.cache).length);
+  }
+  expect(after).toEqual([0, 0, 3]);
+  expect(two.log.join()).toContain('warm: not this one');
+});
+
 it('a store that is down is not asked again before the next interval', async () => {
   const store = new MemoryStore();
   store.list = () => Promise.reject(new PkgCacheError('STORE_UNAVAILABLE', 'is down'));
