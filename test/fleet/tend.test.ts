@@ -5,7 +5,7 @@ import { entryId } from '../../src/cache/entry.ts';
 import type { LocalEntry } from '../../src/cache/local.ts';
 import { PkgCacheError } from '../../src/errors.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
-import { encodeRecord, journalOf, recordKey, refOf, writeRecords } from '../../src/fleet/journal.ts';
+import { encodeRecord, journalOf, recordKey, recordTime, refOf, writeRecords } from '../../src/fleet/journal.ts';
 import { archiveKey, decodePointer, originalKey, pointerKey } from '../../src/fleet/objects.ts';
 import { push } from '../../src/fleet/push.ts';
 import { buildSnapshot } from '../../src/fleet/snapshot/build.ts';
@@ -134,6 +134,19 @@ describe('the journal', () => {
     expect(await sync(two.fleet)).toMatchObject({ down: 3 });
     // What was read before is not missed by who has read half of the day.
     expect(await sync({ ...two.fleet, store: later(store, 5 * DAY) })).toMatchObject({ down: 0 });
+  });
+
+  it('of a day whose one record is damaged stays as it is, and the rest is done', async () => {
+    const store = new MemoryStore();
+    const one = await filled(store);
+    for (const key of await keys(store, journalOf('test-group'))) await store.remove(key);
+    const morning = Math.floor(store.time / DAY) * DAY;
+    for (const n of [0, 1]) await writeRecords(store, 'test-group', [{ key: keyOf(n), size: 1 }], morning + n);
+    await store.create(recordKey('test-group', morning + DAY - 1, 'day'), Buffer.from('damaged'));
+    store.time += 5 * DAY;
+    expect(await tend(one.fleet)).toBe(true);
+    expect(one.log.at(-1)).toContain('1 entries mentioned again');
+    expect((await keys(store, journalOf('test-group'))).filter((key) => recordTime(key) < morning + DAY)).toHaveLength(3);
   });
 
   it('keeps what is not in the record of a day that was made before', async () => {

@@ -1,15 +1,13 @@
 import { entryId } from '../../cache/entry.ts';
 import type { Fleet } from '../fleet.ts';
-import { decodeRecord, encodeRecord, recordKey, type Record, type Ref } from '../journal.ts';
-import { readSmall } from '../small.ts';
+import type { Store } from '../../store/store.ts';
+import { encodeRecord, readRecords, recordKey, type Record, type Ref } from '../journal.ts';
 import type { Remove } from './remove.ts';
 
 const DAY = 86_400_000;
 
 /** Records of the last days stay as they are: somebody may be reading them one by one. */
 const SETTLED = 2 * DAY;
-
-const MAX_COMPACT = 64 << 20;
 
 /**
  * Puts the records of a day together into one, and removes those, and all that are older than the window. The one is created under the last
@@ -32,13 +30,17 @@ export async function compactJournal({ store, settings }: Fleet, group: string, 
   for (const [day, of] of days) {
     if (of.length < 2 || now - (day + 1) * DAY < SETTLED) continue;
     const key = recordKey(group, (day + 1) * DAY - 1, 'day');
-    const refs = newest(of);
-    if (of.every((record) => record.key !== key)) await store.create(key, encodeRecord(refs));
-    const stored = await readSmall(store, key, MAX_COMPACT);
-    const has = new Set((stored ? decodeRecord(stored) : []).map((ref) => entryId(ref.key)));
+    if (of.every((record) => record.key !== key)) await store.create(key, encodeRecord(newest(of)));
+    const has = new Set((await storedAt(store, key)).map((ref) => entryId(ref.key)));
     await removeAll(of.filter((record) => record.key !== key && record.refs.every((ref) => has.has(entryId(ref.key)))));
   }
   return removed;
+}
+
+/** What the record of a day has; nothing where it cannot be read, so that the others stay. */
+async function storedAt(store: Store, key: string): Promise<Ref[]> {
+  const [record] = await readRecords(store, [key], () => undefined);
+  return [...(record?.refs ?? [])];
 }
 
 /** Each entry once. */
