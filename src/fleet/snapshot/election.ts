@@ -93,5 +93,6 @@ async function claim(store: Store, group: string, listed: readonly Listed[], { p
   const claims = listed.filter(({ key }) => key.startsWith(prefix));
   const last = Math.max(-Infinity, ...claims.map(({ modified }) => modified));
   if (now - last < Math.min(every * LEASE, MOST_LEASE)) return false;
-  return (await store.create(`${prefix}${claims.length}`, seal({ time: Math.round(now) }))) === 'created';
+  const next = 1 + Math.max(-1, ...claims.map(({ key }) => Number(key.slice(prefix.length)) || 0)); // older ones may have been removed
+  return (await store.create(`${prefix}${next}`, seal({ time: Math.round(now) }))) === 'created';
 }

@@ -118,6 +118,15 @@ describe('a leader', () => {
     expect(await pointers(store)).toHaveLength(1);
   });
 
+  it('that dies is replaced also where the first claim of a long period has been cleared away', async () => {
+    const store = new MemoryStore(NOON);
+    const { fleet } = candidate(store, { over: { settings: { ...SETTINGS, snapshotEvery: 7 * DAY } } });
+    const period = periodName(Math.floor(NOON / (7 * DAY)) * 7 * DAY);
+    store.put(`v1/snapshots/test-group/${period}/claim-1`, Buffer.from('of one that died'));
+    store.time = Date.parse(`${period.slice(0, 4)}-${period.slice(4, 6)}-${period.slice(6, 8)}T00:00:00Z`) + 6 * DAY;
+    expect(await takePart(fleet)).toBe(true);
+  });
+
   it('that wakes up after an hour finds itself replaced, and harms nobody', async () => {
     const { store } = await directoryStore();
     let wake = (): void => undefined;
