@@ -1,5 +1,5 @@
 import { PkgCacheError } from '../errors.ts';
-import { denied, storeCause, unavailable } from './failure.ts';
+import { denied, storeCause, unavailable, wrongBytes } from './failure.ts';
 
 const NOT_ALLOWED = 'reading needs s3:GetObject and s3:ListBucket (without it a missing key is a 403), writing s3:PutObject';
 const NONE = 'there are none: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role';
@@ -63,6 +63,8 @@ export function s3Failure(label: string, error: unknown): PkgCacheError {
   if (name === 'NoSuchBucket') {
     return unavailable(label, 'there is no such bucket', { cause, hint: 'create the bucket, or correct the store setting' });
   }
+  // Its bucket keeps it where nothing can be read from: that object is lost, and the others are not.
+  if (name === 'InvalidObjectState') return wrongBytes(label, 'an object cannot be read, since its bucket has archived it');
   if (CREDENTIALS.has(name) || status === 401 || status === 403) {
     return denied(label, `not with these credentials (${cause.message})`, { cause, hint: CREDENTIALS.get(name) ?? NOT_ALLOWED });
   }
