@@ -39,11 +39,14 @@ interface Looked {
   readonly weights: Weights;
   candidates: Candidate[];
   total: number;
+  /** What is invisible, and still on the disk because somebody may be reading it; what went first comes first. */
+  readonly going: Candidate[];
 }
 
 /**
  * Makes room where there is none: entries are deleted with their ready copies, the least recently used first, and only such as were used before the
- * one that wants to come. One that an install is reading becomes invisible and is deleted later. Nothing goes where that would not be enough.
+ * one that wants to come. One that an install is reading becomes invisible and is deleted later; that room is waited for, instead of more going.
+ * Nothing goes where that would not be enough.
  * For a piece of work, not for days: the cache is looked through once.
  */
 export class EvictingRoom implements Room {
@@ -60,11 +63,11 @@ export class EvictingRoom implements Room {
     const wanted = bytes + onTheWay;
     if (this.#whyFull(wanted, 0) === undefined) return undefined;
     const older = this.#olderThan(used);
-    const why = this.#whyFull(wanted, older.reduce((sum, candidate) => sum + candidate.bytes, 0));
+    const why = this.#whyFull(wanted, bytesOf(older), this.#going());
     if (why !== undefined) return why;
     for (const candidate of older) {
+      if (this.#whyFull(wanted, 0, this.#going()) === undefined) break;
       this.#evict(candidate);
-      if (this.#whyFull(wanted, 0) === undefined) return undefined;
     }
     return this.#whyFull(wanted, 0);
   }
@@ -73,17 +76,17 @@ export class EvictingRoom implements Room {
     if (this.#looked) this.#count(entryStatus(local.dir));
   }
 
-  /** What there would not be enough of for so many bytes, if so many others went. */
-  #whyFull(wanted: number, freed: number): NoRoom | undefined {
+  /** What there would not be enough of for so many bytes, if so many others went, and so many that do not count any more were deleted. */
+  #whyFull(wanted: number, freed: number, going = 0): NoRoom | undefined {
     const { isOnDisk, maxSize } = this.#options;
     // While an entry is made, its archive may lie beside its files.
-    if (!isOnDisk(2 * wanted - freed)) return 'disk';
+    if (!isOnDisk(2 * wanted - freed - going)) return 'disk';
     return maxSize > 0 && this.#look().total + wanted - freed > maxSize ? 'max_size' : undefined;
   }
 
   #look(): Looked {
     if (!this.#looked) {
-      this.#looked = { weights: new Weights(this.#cache), candidates: [], total: 0 };
+      this.#looked = { weights: new Weights(this.#cache), candidates: [], total: 0, going: [] };
       for (const dir of entryDirs(this.#cache.root)) this.#count(entryStatus(dir));
     }
     return this.#looked;
@@ -91,6 +94,7 @@ export class EvictingRoom implements Room {
 
   #count(entry: EntryStatus): void {
     const looked = this.#look();
+    if (entry.status === 'removed') looked.going.push({ dir: entry.path, bytes: entry.size, lastUsed: entry.lastUsed });
     if (entry.status !== 'cached') return;
     const bytes = looked.weights.of(entry);
     looked.total += bytes;
@@ -103,6 +107,21 @@ export class EvictingRoom implements Room {
     return candidates.filter(({ dir, lastUsed }) => lastUsed < used && !this.#options.isNeeded(basename(dir))).sort((a, b) => a.lastUsed - b.lastUsed);
   }
 
+  /** The bytes of what is invisible and cannot be deleted yet; what can be, is. */
+  #going(): number {
+    const { going } = this.#look();
+    while (going[0] && this.#purge(going[0]) !== 'in use') going.shift();
+    return bytesOf(going);
+  }
+
+  #purge({ dir }: Candidate): 'purged' | 'in use' | 'gone' {
+    try {
+      return this.#cache.purge(dir);
+    } catch {
+      return 'gone'; // Another user's.
+    }
+  }
+
   #evict(candidate: Candidate): void {
     const looked = this.#look();
     const { dir, bytes, lastUsed } = candidate;
@@ -111,11 +130,15 @@ export class EvictingRoom implements Room {
     if (now !== undefined && now > lastUsed) return void looked.candidates.push({ ...candidate, lastUsed: now }); // an install has come since
     try {
       if (now !== undefined) this.#cache.remove(dir);
-      this.#cache.purge(dir);
+      if (this.#cache.purge(dir) === 'in use') looked.going.push(candidate);
       for (const shelf of looked.weights.shelvesOf(dir)) discard(this.#cache, shelf);
       looked.total -= bytes;
     } catch {
       // Another user's.
     }
   }
+}
+
+function bytesOf(candidates: readonly Candidate[]): number {
+  return candidates.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { EvictingRoom, type NoRoom, type RoomOptions } from '../../src/cache/evict.ts';
 import type { LocalCache } from '../../src/cache/local.ts';
@@ -63,6 +63,22 @@ describe('on a disk that is full', () => {
     expect(present(cache, locals)).toEqual(['middle', 'newest']);
     expect(room.whyNot(size, Date.now())).toBeUndefined();
     expect(present(cache, locals)).toEqual(['newest']);
+  });
+
+  it('no more goes than has to while an install may be reading it, and its room can be had when that is through', () => {
+    const cache = tempCache();
+    const locals = entries(cache, { oldest: 300, middle: 200, newest: 100 });
+    const { size } = locals['middle']!.entry;
+    const deleted = (): number => Object.values(locals).filter(({ dir }) => !existsSync(dir)).length;
+    const onDisk = (): EvictingRoom => new EvictingRoom(cache, { ...ENDLESS, isOnDisk: (bytes) => bytes <= deleted() * size });
+    const room = onDisk();
+    const install = cache.lease();
+    for (let n = 0; n < 3; n++) expect(room.whyNot(size / 2, Date.now())).toBe('disk');
+    expect(onDisk().whyNot(size / 2, Date.now())).toBe('disk'); // nor when it is tried again later
+    expect(present(cache, locals)).toEqual(['middle', 'newest']);
+    install.release();
+    expect(room.whyNot(size / 2, Date.now())).toBeUndefined();
+    expect(present(cache, locals)).toEqual(['middle', 'newest']);
   });
 
   it('what an install has used since the cache was looked through stays', () => {
