@@ -104,9 +104,15 @@ class Run {
       this.#tried.add(entryId(ref.key));
       if (why === undefined) onTheWay += ref.size;
       else if (why === 'disk') leftOut.note(ref, time);
-      else this.#over++;
+      else this.#leaveOver(ref);
       return why === undefined;
     });
+  }
+
+  /** That is not waited for: what is used again is mentioned again. */
+  #leaveOver({ key }: Ref): void {
+    this.#fleet.leftOut.forget(entryId(key));
+    this.#over++;
   }
 
   #account(batch: readonly Wanted[], got: ReadonlySet<string>): void {

@@ -74,6 +74,13 @@ it('what is more than max_size is not waited for', async () => {
   expect(await sync(worker(store, { room: roomFor(1, 'max_size') }).fleet)).toMatchObject({ down: 1, behind: 0, over: 3 });
 });
 
+it('what the disk had no room for is not waited for either once it is more than max_size', async () => {
+  const { store } = await filled();
+  const two = worker(store, { room: roomFor(1, 'disk') });
+  expect(await sync(two.fleet)).toMatchObject({ down: 1, behind: 3 });
+  expect(await sync({ ...two.fleet, room: roomFor(0, 'max_size') })).toMatchObject({ down: 0, behind: 0, over: 3 });
+});
+
 describe('what could not be had', () => {
   it('is tried twice more, and again when somebody mentions it', async () => {
     const { store, one, locals } = await filled();
