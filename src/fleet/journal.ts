@@ -42,8 +42,8 @@ const MAX_RECORD = 64 << 20;
 /** Records may become visible out of order; those of so long before the newest one are looked at again, in milliseconds. */
 export const OVERLAP = 600_000;
 
-/** How far a record's time may be ahead of the store's. */
-const AHEAD = 3_600_000;
+/** How far a time in the store may be ahead of the store's own, in milliseconds: what is farther was made when a clock was wrong. */
+export const AHEAD = 3_600_000;
 
 export function journalOf(group: string): string {
   return `v${LAYOUT}/journal/${group}/`;

@@ -38,6 +38,11 @@ export class Known {
     this.#changed = true;
   }
 
+  /** What was mentioned after a time has not come yet, and was written by a clock that was wrong. */
+  forgetAfter(time: number): void {
+    for (const [id, mentioned] of this.#times) if (mentioned > time) this.#changed = this.#times.delete(id);
+  }
+
   /** `now` is by the store's clock. That it cannot be written is no error. */
   save(now: number): void {
     if (!this.#changed) return;

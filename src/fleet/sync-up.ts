@@ -1,7 +1,7 @@
 import { describe, isDamage, type LocalEntry } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Fleet } from './fleet.ts';
-import { mention, refOf, type Ref } from './journal.ts';
+import { AHEAD, mention, refOf, type Ref } from './journal.ts';
 import { inParallel } from './parallel.ts';
 import { push } from './push.ts';
 import { mayRead } from './small.ts';
@@ -28,6 +28,7 @@ interface Sent {
 export async function sendUp(fleet: Fleet): Promise<Sent> {
   const { store, state, group } = fleet;
   const now = await store.now();
+  fleet.known.forgetAfter(now + AHEAD);
   const sending = new Sending(fleet, now);
   try {
     await inParallel(fleet.cache.ids(), AT_ONCE, (id) => sending.consider(id));

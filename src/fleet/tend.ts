@@ -26,7 +26,7 @@ export async function tend(fleet: Fleet): Promise<boolean> {
   if (!mayWrite(fleet)) return false;
   const now = await store.now();
   const day = periodName(Math.floor(now / EVERY) * EVERY);
-  if ((state.read().tended ?? '') >= day) return false;
+  if (state.read().tended === day) return false;
   state.update({ tended: day });
   if (!(await isFirst(fleet, group, day, now))) return false;
   const remove = remover(fleet);

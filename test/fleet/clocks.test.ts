@@ -30,6 +30,52 @@ function made(store: MemoryStore, off: number, from: number, count: number): Wor
   return at;
 }
 
+describe('a store whose clock was a year ahead for a while', () => {
+  async function ahead(): Promise<{ store: MemoryStore; one: Worker }> {
+    const store = new MemoryStore(Math.floor(Date.now() / DAY) * DAY + 376 * DAY + 11 * HOUR);
+    const one = made(store, 0, 0, 2);
+    expect(await takePart(one.fleet)).toBe(true);
+    expect(await tend(one.fleet)).toBe(true);
+    store.time -= 365 * DAY;
+    return { store, one };
+  }
+
+  it('has a snapshot a day again, which is the one that is taken', async () => {
+    const { store, one } = await ahead();
+    fill(one.cache, 1, { from: 7 });
+    expect(await takePart(one.fleet)).toBe(true);
+    expect(await takePart(one.fleet)).toBe(false);
+    expect((await warm(worker(store).fleet, () => undefined)).unpacked).toMatchObject({ made: 3 });
+  });
+
+  it('still has what was stored then, and others learn of it', async () => {
+    const store = new MemoryStore(Date.now() + 365 * DAY);
+    const [one, dead] = [made(store, 0, 0, 1), made(store, 0, 10, 1)];
+    for (const { fleet } of [one, dead]) await sync(fleet);
+    store.time -= 365 * DAY;
+    for (let n = 0; n < 3; n++) {
+      expect(await sync(one.fleet)).toMatchObject({ up: 0 });
+      store.time += 1000;
+    }
+    const early = worker(store);
+    expect(await sync(early.fleet)).toMatchObject({ down: 1 });
+    expect(await tend(one.fleet)).toBe(true);
+    expect(one.log.at(-1)).toContain('1 entries mentioned again');
+    store.time += 1000;
+    expect(await sync(early.fleet)).toMatchObject({ down: 1 });
+    expect((await store.list('v1/journal/test-group/')).objects).toHaveLength(2 + 1 + 1);
+  });
+
+  it('is looked after, and cleared of what is from then', async () => {
+    const { store, one } = await ahead();
+    expect(await takePart(one.fleet)).toBe(true);
+    expect(await tend(one.fleet)).toBe(true);
+    expect(await tend(one.fleet)).toBe(false);
+    const { objects } = await store.list('v1/snapshots/');
+    expect(objects.map(({ key }) => key.replace(/^.*(claim|pointer|index|pack).*$/, '$1')).sort()).toEqual(['claim', 'index', 'pack', 'pointer']);
+  });
+});
+
 describe.each([-DAY, DAY])('a worker whose clock is off by a day (%d ms)', (off) => {
   it('gets what others have, gives what it has, and asks no more than others', async () => {
     const store = new MemoryStore();

@@ -6,7 +6,7 @@ import { seal } from '../seal.ts';
 import { mayWrite } from '../sync.ts';
 import { ifAllowed } from '../tend/remove.ts';
 import { buildSnapshot, type Built } from './build.ts';
-import { listSnapshots, newestSnapshots, periodOf } from './find.ts';
+import { listSnapshots, newestSnapshots, notAhead, periodOf } from './find.ts';
 import { periodName, snapshotsOf } from './format.ts';
 
 /** Over which part of a period, and of at most how many milliseconds, the candidates spread, so that it is not always the same one. */
@@ -40,9 +40,10 @@ export async function takePart(fleet: Fleet): Promise<boolean> {
   const now = await store.now();
   const period = periodName(Math.floor(now / every) * every);
   const candidate = { period, elapsed: now % every, now };
-  const { live = '', passed = '' } = state.read();
-  if (live >= period || passed >= period || candidate.elapsed < moment(fleet, period)) return false;
-  const listed = await listSnapshots(store, group);
+  const { live = '', passed } = state.read();
+  const isLive = live >= period && live < periodName(now + every); // one that was made by hand may be younger than the period
+  if (isLive || passed === period || candidate.elapsed < moment(fleet, period)) return false;
+  const listed = notAhead(await listSnapshots(store, group), now);
   if (!(await isCalled(fleet, candidate, listed)) || !(await isFirst(fleet, candidate, listed))) return false;
   const built = await packCache(fleet, period, now);
   log(`snapshot ${period}: ${built.outcome === 'live' ? `${built.count} entries, ${built.bytes} bytes` : built.outcome}`);

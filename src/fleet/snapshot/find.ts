@@ -1,7 +1,8 @@
 import { PkgCacheError } from '../../errors.ts';
 import type { Listed, Store } from '../../store/store.ts';
+import { AHEAD } from '../journal.ts';
 import { listAll, readSmall } from '../small.ts';
-import { MAX_PACKED_INDEX, decodeIndex, decodeSnapshotPointer, snapshotsOf, type SnapshotIndex, type SnapshotPointer } from './format.ts';
+import { MAX_PACKED_INDEX, decodeIndex, decodeSnapshotPointer, periodTime, snapshotsOf, type SnapshotIndex, type SnapshotPointer } from './format.ts';
 
 /** A snapshot that can be read. */
 export interface Found {
@@ -22,6 +23,11 @@ export async function listSnapshots(store: Store, group: string): Promise<Listed
 /** The period in a key of a snapshot. */
 export function periodOf(key: string): string {
   return key.split('/')[3] ?? '';
+}
+
+/** Those that are of a time which has come: a clock that was ahead must not hide what is made afterwards. */
+export function notAhead(listed: readonly Listed[], now: number): Listed[] {
+  return listed.filter(({ key }) => periodTime(periodOf(key)) <= now + AHEAD);
 }
 
 /** The newest snapshots of a group whose pointers can be read; what is wrong with others is told to `report`. Throws STORE_*. */

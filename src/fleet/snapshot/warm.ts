@@ -2,7 +2,7 @@ import { entryId } from '../../cache/entry.ts';
 import type { PkgCacheError } from '../../errors.ts';
 import type { Fleet } from '../fleet.ts';
 import { refOf } from '../journal.ts';
-import { listSnapshots, newestSnapshots, readIndex } from './find.ts';
+import { listSnapshots, newestSnapshots, notAhead, readIndex } from './find.ts';
 import type { Member, SnapshotIndex } from './format.ts';
 import { unpackSnapshot, type Progress, type Unpacked } from './unpack.ts';
 
@@ -22,12 +22,12 @@ export async function warm(fleet: Fleet, progress: (progress: Progress) => void)
   const { store, group, everywhere, state, known } = fleet;
   const problems: PkgCacheError[] = [];
   const report = (problem: PkgCacheError): void => void problems.push(problem);
-  const listed = await listSnapshots(store, group);
+  const now = await store.now();
+  const ahead = now - Date.now();
+  const listed = notAhead(await listSnapshots(store, group), now);
   for await (const found of newestSnapshots(store, listed, report)) {
     const packed = await readIndex(store, found, report);
     if (!packed) continue;
-    const now = await store.now();
-    const ahead = now - Date.now();
     const index = notFromTheFuture(packed, now);
     const unpacked = await unpackSnapshot({ ...fleet, ahead, report, progress }, index);
     for (const { entry, mentioned } of index.members) if (mentioned !== undefined) known.mention(entryId(entry.key), mentioned);

@@ -2,7 +2,7 @@ import { LAYOUT, entryId, type EntryKey } from '../../cache/entry.ts';
 import { PkgCacheError } from '../../errors.ts';
 import type { Listed } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
-import { writeRecords, type Record, type Ref } from '../journal.ts';
+import { AHEAD, writeRecords, type Record, type Ref } from '../journal.ts';
 import { MAX_POINTER, decodePointer, isEntryKey } from '../objects.ts';
 import { inParallel } from '../parallel.ts';
 import { listAll, readSmall } from '../small.ts';
@@ -17,7 +17,8 @@ const AT_ONCE = 16;
  */
 export async function reconcile(fleet: Fleet, records: readonly Record[], now: number): Promise<number> {
   const { cache, store, group, settings } = fleet;
-  const named = new Set(records.flatMap(({ refs }) => refs.map(({ key }) => entryId(key))));
+  const read = records.filter(({ time }) => time <= now + AHEAD); // nobody reads the others before their time
+  const named = new Set(read.flatMap(({ refs }) => refs.map(({ key }) => entryId(key))));
   const platforms = new Set<string>();
   for (const { key } of cache.list()) if (key && key.platform !== 'any') platforms.add(`${key.ecosystem}/${key.platform}`);
   const lost: Ref[] = [];

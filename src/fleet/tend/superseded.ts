@@ -1,7 +1,7 @@
 import { LAYOUT } from '../../cache/entry.ts';
 import type { Listed } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
-import { listSnapshots, newestSnapshots } from '../snapshot/find.ts';
+import { listSnapshots, newestSnapshots, notAhead } from '../snapshot/find.ts';
 import { FLIGHTS } from '../flights.ts';
 import { listAll } from '../small.ts';
 import type { Remove } from './remove.ts';
@@ -15,12 +15,13 @@ const KEPT = 2;
 export async function removeSuperseded({ store, group }: Fleet, now: number, remove: Remove): Promise<number> {
   const listed = await listSnapshots(store, group);
   const keep = new Set<string>();
-  for await (const { pointer } of newestSnapshots(store, listed, () => undefined)) {
+  for await (const { pointer } of newestSnapshots(store, notAhead(listed, now), () => undefined)) {
     if (keep.size >= 3 * KEPT) break;
     const { key } = pointer.index;
     for (const each of [key, key.replace(/index$/, 'pack'), key.replace(/[^/]+$/, 'pointer')]) keep.add(each);
   }
-  const isOld = ({ key, modified }: Listed): boolean => now - modified > DAY && !keep.has(key);
+  // What is from the future was made by a clock that was wrong.
+  const isOld = ({ key, modified }: Listed): boolean => Math.abs(now - modified) > DAY && !keep.has(key);
   const claims = (await listAll(store, `v${LAYOUT}/tending/`)).filter(({ modified }) => now - modified > 7 * DAY);
   const flights = (await listAll(store, FLIGHTS)).filter(({ modified }) => now - modified > DAY);
   const old = [...listed.filter(isOld).sort(pointersFirst), ...claims, ...flights];
