@@ -13,9 +13,10 @@ const SCRIPT = fileURLToPath(new URL('real_npm.cjs', import.meta.url));
 
 /** The npm on PATH, and those whose package directories PKG_CACHE_TEST_NPMS lists (like PATH). */
 export async function realNpms(): Promise<NpmFacts[]> {
-  const found = execFileSync('npm', ['root', '-g'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  // Asked of npm itself: it need not be where it installs what is global, nor beside its node.
+  const found = execFileSync('npm', ['exec', '-c', 'echo "$npm_execpath"'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   const more = (process.env['PKG_CACHE_TEST_NPMS'] ?? '').split(':').filter((path) => path !== '');
-  return await Promise.all([join(found, 'npm'), ...more].map(async (path) => await factsOf(realpathSync(path))));
+  return await Promise.all([dirname(dirname(found)), ...more].map(async (path) => await factsOf(realpathSync(path))));
 }
 
 /** As if under a Node that all of them support. */
