@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, utimesSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -100,6 +100,26 @@ it('warming up that is killed goes on where it was', async () => {
   expect(readdirSync(join(worker.cache, 'v1/staging'))).toEqual([]);
 });
 
+it('an install while its worker warms up has what it asks for at once, and what it brought does not come again', async () => {
+  world.wheel({ name: 'last', version: '1', files: { 'last/data.bin': 'y'.repeat(5_000_000) } });
+  const set = [...SET, 'last==1'];
+  const builder = world.worker();
+  await builder.fill(await world.venv(), set);
+  expect(await builder.cli(['snapshot', '--now'])).toMatchObject({ code: 0 });
+  const worker = world.worker();
+  const venv = await world.venv();
+  const warming = start('pkg-cache', ['warm'], { ...worker.env, PKG_CACHE_SYNC_BANDWIDTH: '1M', PATH: [worker.shims, worker.env['PATH']].join(delimiter) });
+  let isWarming = true;
+  void warming.ended.then(() => (isWarming = false));
+  await until(() => existsSync(join(worker.cache, 'v1/staging')) && readdirSync(join(worker.cache, 'v1/staging')).length > 0);
+  const { code, stdout } = await offline(world, () => worker.pip(venv, ['install', ...set]));
+  expect({ code, served: served(stdout).sort(), isWarming }).toEqual({ code: 0, served: set, isWarming: true });
+  const [warmed, cached] = [await warming.ended, await worker.cached()];
+  expect(warmed).toMatchObject({ code: 0 });
+  expect(Number(/: (\d+) entries/.exec(warmed.stdout)?.[1])).toBeLessThan(cached.length);
+  expect(new Set(cached).size).toBe(cached.length);
+});
+
 /** Every second or so. */
 const OFTEN = { PKG_CACHE_SYNC_INTERVAL: '0.02' };
 
@@ -117,6 +137,14 @@ function holderOf(claim: string): number | undefined {
 }
 
 describe('a worker that lives', () => {
+  it('says how far behind it is where the disk has no room', async () => {
+    const full = world.worker({ PKG_CACHE_MIN_FREE: '1000T' });
+    const behind = Number(/, (\d+) left out/.exec((await full.cli(['sync', '--once'])).stdout)?.[1]);
+    expect(behind).toBeGreaterThanOrEqual(3);
+    expect((await full.cli(['status'])).stdout).toContain(`(0 brought down, 0 stored, ${behind} behind)`);
+    expect(JSON.parse((await full.cli(['status', '--json'])).stdout)).toMatchObject({ fleet: { behind } });
+  });
+
   it('gets by hand what others have stored, and stores what was cached without a store', async () => {
     const alone = world.worker({ PKG_CACHE_STORE: undefined });
     await alone.fill(await world.venv(), ['delta==1']);
