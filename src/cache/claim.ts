@@ -37,18 +37,26 @@ const SILENCE_LIMIT = 120_000;
 /** A claim without its holder's name was made by somebody who is just about to write it, or died there. In milliseconds. */
 const NAMELESS_LIMIT = 2_000;
 
+/** Why somebody is at work: an install waits for it, or nobody does (then it may take its time, and a limit of bandwidth holds for it). */
+export type Purpose = 'install' | 'background';
+
 /**
  * Takes the claim at `path`, or returns undefined while somebody else holds it. Where no claim can be written (another user's cache, a full
  * disk) everybody gets one that binds nobody: work is done twice then.
  */
-export function tryClaim(path: string): Claim | undefined {
+export function tryClaim(path: string, purpose: Purpose = 'install'): Claim | undefined {
   for (let attempt = 0; attempt < 2; attempt++) {
-    const claim = create(path);
+    const claim = create(path, purpose);
     if (claim) return claim;
     if (!isAbandoned(path)) return undefined;
     unlinkQuietly(path);
   }
   return undefined;
+}
+
+/** Whether the claim at `path` is held by somebody for whom nobody waits. */
+export function isForBackground(path: string): boolean {
+  return readQuietly(path)?.includes('"purpose":"background"') ?? false;
 }
 
 /** Whether somebody who is still at work holds the claim at `path`. */
@@ -63,7 +71,7 @@ export function isClaimed(path: string): boolean {
 
 const NO_CLAIM: Claim = { refresh: () => undefined, release: () => undefined, isHeld: () => true };
 
-function create(path: string): Claim | undefined {
+function create(path: string, purpose: Purpose): Claim | undefined {
   let fd: number;
   if (!makeDirectory(dirname(path))) return NO_CLAIM;
   try {
@@ -71,7 +79,7 @@ function create(path: string): Claim | undefined {
   } catch (error) {
     return systemCode(error) === 'EEXIST' ? undefined : NO_CLAIM;
   }
-  const holder = JSON.stringify({ pid: process.pid, host: hostIdentity() });
+  const holder = JSON.stringify({ pid: process.pid, host: hostIdentity(), purpose });
   try {
     writeSync(fd, holder);
   } catch {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { PkgCacheError, systemCode } from '../errors.ts';
 import { LAYOUT, entryId, parseFiles, serialiseFiles, type Entry, type EntryFile, type EntryKey } from './entry.ts';
-import { hostIdentity, tryClaim, type Claim } from './claim.ts';
+import { hostIdentity, isForBackground, tryClaim, type Claim, type Purpose } from './claim.ts';
 import { whyFull, type Floor } from './floor.ts';
 import { takeLease, type Lease } from './lease.ts';
 import { isAbandoned, isOurs, listEntries, type EntryStatus, type Owner } from './listing.ts';
@@ -93,8 +93,17 @@ export class LocalCache {
   }
 
   /** Claims the making of an entry, so that one process does it while others wait. */
-  claimEntry(key: EntryKey): Claim | undefined {
-    return tryClaim(this.path('claims', entryId(key)));
+  claimEntry(key: EntryKey, purpose: Purpose = 'install'): Claim | undefined {
+    return tryClaim(this.#claimOf(key), purpose);
+  }
+
+  /** Whether who makes an entry does so in the background, and may take longer than an install can wait. */
+  isMadeInBackground(key: EntryKey): boolean {
+    return isForBackground(this.#claimOf(key));
+  }
+
+  #claimOf(key: EntryKey): string {
+    return this.path('claims', entryId(key));
   }
 
   /** Opens a private directory in which an entry is put together. Throws NOT_ADDED for one that the cache does not take. */

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { holding } from '../cache/claim.ts';
+import { holding, type Purpose } from '../cache/claim.ts';
 import type { Entry, EntryKey } from '../cache/entry.ts';
 import { entryId } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
@@ -18,6 +18,13 @@ import type { Unpacker } from './unpacker.ts';
 /** How many archives are on their way at once. */
 const PULLS = 8;
 
+/**
+ * How long an install waits for an entry that the background is bringing, in milliseconds, and how many bytes of an archive are worth one more.
+ * The background may be limited to less than this, or stopped; what it does then is done once more.
+ */
+const PATIENCE = 2000;
+const BYTES_PER_MS = 20_000;
+
 /** An entry that is made of an archive as its registry has it. */
 export interface Original {
   readonly key: EntryKey;
@@ -30,6 +37,8 @@ export type Make = (original: Original, bytes: Buffer) => LocalEntry | undefined
 
 interface Pull {
   readonly key: EntryKey;
+  /** Bytes of its archive, as far as that is known. */
+  readonly size?: number;
   readonly download: () => Promise<LocalEntry | undefined>;
 }
 
@@ -39,12 +48,14 @@ export class Puller {
   readonly #store: Store;
   readonly #report: (problem: PkgCacheError) => void;
   readonly #unpacker: Unpacker;
+  readonly #purpose: Purpose;
   readonly #pointers = new Map<string, Pointer>();
 
-  constructor(cache: LocalCache, store: Store, unpacker: Unpacker, report: (problem: PkgCacheError) => void) {
+  constructor(cache: LocalCache, store: Store, unpacker: Unpacker, report: (problem: PkgCacheError) => void, purpose: Purpose = 'install') {
     this.#cache = cache;
     this.#store = store;
     this.#unpacker = unpacker;
+    this.#purpose = purpose;
     this.#report = report;
   }
 
@@ -67,7 +78,7 @@ export class Puller {
     // Large ones first: what is left at the end then takes turns evenly.
     const pointers = ids.flatMap((id) => this.#pointers.get(id) ?? []).sort((a, b) => b.archive.size - a.archive.size);
     this.#unpacker.expect(pointers.reduce((bytes, { entry }) => bytes + entry.size, 0));
-    return await this.#all(pointers.map((pointer) => ({ key: pointer.entry.key, download: () => this.#download(pointer) })));
+    return await this.#all(pointers.map((pointer) => ({ key: pointer.entry.key, size: pointer.archive.size, download: () => this.#download(pointer) })));
   }
 
   /** Pulls entries by the archives that they are made of; `make` verifies the bytes, and publishes. What could not be had is left out. */
@@ -91,8 +102,8 @@ export class Puller {
     const queue = [...pulls];
     const work = async (): Promise<void> => {
       for (let pull = queue.shift(); pull !== undefined; pull = queue.shift()) {
-        const { key, download } = pull;
-        const local = await this.#quietly(() => this.#fetch(key, download));
+        const { key } = pull;
+        const local = await this.#quietly(() => this.#fetch(pull));
         if (local) found.set(entryId(key), local);
       }
     };
@@ -114,17 +125,16 @@ export class Puller {
     return bytes && decodePointer(bytes, key);
   }
 
-  /** One process pulls an entry, the others wait for it as long as that one shows signs of life. */
-  async #fetch(key: EntryKey, download: Pull['download']): Promise<LocalEntry | undefined> {
+  /** One process pulls an entry, the others wait for it as long as that one shows signs of life; an install does not wait long for the background. */
+  async #fetch({ key, size = 0, download }: Pull): Promise<LocalEntry | undefined> {
+    const waitsUntil = performance.now() + PATIENCE + size / BYTES_PER_MS;
     for (;;) {
       const present = this.#cache.lookup(key);
       if (present) return present;
-      const claim = this.#cache.claimEntry(key);
-      if (!claim) {
-        await sleep(50);
-        continue;
-      }
-      return await holding(claim, async () => this.#cache.lookup(key) ?? (await download()));
+      const claim = this.#cache.claimEntry(key, this.#purpose);
+      if (claim) return await holding(claim, async () => this.#cache.lookup(key) ?? (await download()));
+      if (this.#purpose === 'install' && performance.now() > waitsUntil && this.#cache.isMadeInBackground(key)) return await download();
+      await sleep(50);
     }
   }
 

@@ -137,7 +137,7 @@ async function fetchAll({ cache, store, unpacker, room, log }: Fleet, wanted: re
   const puller = new Puller(cache, store, unpacker, (problem) => {
     log(`sync: ${problem.message}`);
     if (problem.code.startsWith('STORE_')) failure ??= problem;
-  });
+  }, 'background');
   const originals = new Map(wanted.flatMap(({ ref }) => (ref.original ? [[entryId(ref.key), ref.original] as const] : [])));
   const others = wanted.flatMap(({ ref }) => (ref.original ? [] : [ref.key]));
   const wantedOriginals = wanted.flatMap(({ ref: { key, original } }) => (original ? [{ key, sha512: original.sha512 }] : []));

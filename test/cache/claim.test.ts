@@ -44,7 +44,7 @@ it.each([
   const path = left(text, age);
   expect(isClaimed(path)).toBe(!free);
   expect(tryClaim(path) !== undefined).toBe(free);
-  if (free) expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ pid: process.pid, host: hostIdentity() });
+  if (free) expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual({ pid: process.pid, host: hostIdentity(), purpose: 'install' });
 });
 
 it('refreshing shows that the holder is alive', () => {

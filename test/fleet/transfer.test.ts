@@ -184,6 +184,25 @@ describe('pulling', () => {
     expect(asked).toEqual([pointerKey(local.entry.key)]);
   });
 
+  it('what somebody is bringing for the background, and does not, an install brings itself in a while', async () => {
+    const { store } = await pushed();
+    const cache = tempCache();
+    cache.claimEntry(KEY, 'background');
+    expect(await pulled(store, cache)).toMatchObject({ got: true });
+  });
+
+  it.each(['install', 'background'] as const)('for what somebody else is bringing for an install everybody waits, and the background for all: %s', async (purpose) => {
+    const { store } = await pushed();
+    const cache = tempCache();
+    const claim = cache.claimEntry(KEY, purpose);
+    const puller = new Puller(cache, store, unpacksHere(cache, {}), () => undefined, purpose);
+    await puller.manifests([KEY]);
+    const pulling = puller.pull([ID]);
+    expect(await Promise.race([pulling, sleep(3000, 'waits')])).toBe('waits');
+    claim?.release();
+    expect((await pulling).size).toBe(1);
+  });
+
   it('what the rules are against is not asked for', async () => {
     const { store } = await pushed();
     const refusing = new LocalCache(tempDir(), { minFree: 0, maxUsed: 100, whyNot: () => 'not wanted' });

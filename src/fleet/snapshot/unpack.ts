@@ -150,7 +150,7 @@ class UnpackRun {
     const { key } = member.entry;
     await pace.between();
     // Somebody else may be at it: then it is not for us to do.
-    const claim = cache.lookup(key) ? undefined : cache.claimEntry(key);
+    const claim = cache.lookup(key) ? undefined : cache.claimEntry(key, 'background');
     await (claim ? holding(claim, () => this.#claimed(member, reader)) : reader.skip(member.size));
     const made = cache.lookup(key);
     if (made) this.#made++;
