@@ -48,6 +48,8 @@ const common = {
 /** What `src/launch.cts` compares with the Node that it runs on. */
 const builtOn = `${process.arch} ${JSON.stringify(process.versions)}`;
 
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
 /** The scripts, and where they begin. */
 const scripts = { app: 'src/main.ts', npm: 'src/npm/install.ts', serve: 'src/npm/serve.ts', 'run-npm': 'src/npm/run-npm.ts', package: 'src/npm/package.ts', place: 'src/npm/place-thread.ts', inside: 'src/npm/inside/main.ts', cli: 'src/cli/main.ts', thread: 'src/cli/unpack-thread.ts', remote: 'src/fleet/remote.ts', s3: 'src/store/s3.ts' };
 
@@ -67,7 +69,7 @@ const scriptsApart = {
 const asFunction = {
   banner: { js: "(function(require,file){const module={exports:{}},exports=module.exports,scriptUrl=require('node:url').pathToFileURL(file).href;" },
   footer: { js: 'return module.exports})' },
-  define: { 'import.meta.url': 'scriptUrl' },
+  define: { 'import.meta.url': 'scriptUrl', VERSION: JSON.stringify(version) },
   supported: { 'dynamic-import': false }, // the function is given a `require` that runs scripts
 };
 

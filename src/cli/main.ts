@@ -25,6 +25,9 @@ import type { FleetWorld } from './fleet-world.ts';
 import { endQuietlyWithReader } from './terminal.ts';
 import { openWorld } from './world.ts';
 
+/** That of this package, from the build. */
+declare const VERSION: string;
+
 /** Runs `pkg-cache ARG…`; returns the exit code: 0 done, 1 something is left or wrong, 2 the command line is. */
 export async function runCli(args: readonly string[]): Promise<number> {
   try {
@@ -91,7 +94,7 @@ async function command(args: readonly string[]): Promise<number> {
     .demandCommand()
     .strict()
     .help()
-    .version(false)
+    .version(VERSION)
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
       if (error && error.name !== 'YError') throw error;

@@ -31,6 +31,11 @@ it('helps', async () => {
   expect(wrong.stderr).toContain('no-such-command');
 });
 
+it('tells its version', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  expect(await worker.cli(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+});
+
 it('has help, with examples and exit codes, for every command', async () => {
   const { stdout } = await worker.cli(['--help']);
   const commands = [...stdout.matchAll(/^ {2}pkg-cache ([a-z]+)/gm)].map(([, name = '']) => name).filter((name) => name !== 'completion');
