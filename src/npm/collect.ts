@@ -54,7 +54,7 @@ function collectPackage(cache: LocalCache, { npmCache }: CollectDetails, name: s
   const tarball = findTarball(npmCache, integrity);
   if (!tarball) return undefined;
   const what = `${name}@${version}`;
-  const claim = cache.claimEntry(key);
+  const claim = cache.claimEntry(key, 'background');
   if (!claim) return { outcome: 'skipped', what, why: 'another process is at it' };
   try {
     willCreate(entryId(key));

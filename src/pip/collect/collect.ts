@@ -60,7 +60,7 @@ function collectOne(cache: LocalCache, details: CollectDetails, install: Reporte
   const key = keyOf(install, details);
   if (install.isYanked === false) forgetYanked(cache, key);
   if (cache.lookup(key)) return { outcome: 'exists' };
-  const claim = cache.claimEntry(key);
+  const claim = cache.claimEntry(key, 'background');
   if (!claim) return { outcome: 'skipped', what, why: 'another process is at it' };
   try {
     willCreate(entryId(key));

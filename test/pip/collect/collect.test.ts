@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { isForBackground } from '../../../src/cache/claim.ts';
 import { sha256Base64Url } from '../../../src/hash.ts';
 import { collect } from '../../../src/pip/collect/collect.ts';
 import { parseRules, Policy } from '../../../src/policy.ts';
@@ -73,4 +74,14 @@ it('takes a release that was yanked meanwhile out of service, until the index of
   expect(install()).toMatchObject([{ outcome: 'skipped', why: expect.stringContaining('its index has yanked it') as string }]);
   expect(install(false)).toMatchObject([{ outcome: 'created' }]);
   expect(statuses()).toEqual(['cached']);
+});
+
+it('is nothing that an install has to wait for', () => {
+  const root = tempDir();
+  distInfo(join(root, 'lib'), 'modern', '1.0');
+  const cache = tempCache();
+  const seen: boolean[] = [];
+  const lookAt = (id: string): void => void seen.push(isForBackground(cache.path('claims', id)));
+  expect([...collect(cache, detailsFor(root, ['modern']), lookAt, new Policy({ cachable: [], blocked: [] }))]).toMatchObject([{ outcome: 'created' }]);
+  expect(seen).toEqual([true]);
 });
