@@ -9,7 +9,7 @@ import { takeLease, type Lease } from './lease.ts';
 import { isAbandoned, isOurs, listEntries, type EntryStatus, type Owner } from './listing.ts';
 import { mark, purge } from './removal.ts';
 import { sweepShelves } from './shelves.ts';
-import { listDir, removeOld } from './sweep.ts';
+import { listDir, removeOld, removeTree } from './sweep.ts';
 import { isYanked, YANKED } from './yanked.ts';
 import { sha256 } from '../hash.ts';
 
@@ -196,9 +196,9 @@ export class LocalCache {
   sweep(): void {
     sweepShelves(this);
     removeOld(this.path('placing'), ABANDONED_MS);
-    for (const name of listDir(this.path('trash'))) rmSync(this.path('trash', name), { recursive: true, force: true });
+    for (const name of listDir(this.path('trash'))) removeTree(this.path('trash', name));
     for (const name of listDir(this.path('staging'))) {
-      if (isAbandoned(this.path('staging', name))) rmSync(this.path('staging', name), { recursive: true, force: true });
+      if (isAbandoned(this.path('staging', name))) removeTree(this.path('staging', name));
     }
   }
 

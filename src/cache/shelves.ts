@@ -2,7 +2,7 @@ import { rmSync, rmdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { entryStatus } from './listing.ts';
 import type { LocalCache } from './local.ts';
-import { ageOf, listDir } from './sweep.ts';
+import { ageOf, listDir, removeTree } from './sweep.ts';
 import { moveToTrash } from './trash.ts';
 
 /** Where the ready copies of each entry are, by its id. */
@@ -70,7 +70,7 @@ const HALF_MS = 86_400_000;
 
 function sweepShelf(shelf: string): void {
   const names = listDir(shelf);
-  for (const name of names) if (ageOf(join(shelf, name)) > (name.startsWith('.') ? HALF_MS : UNUSED_MS)) rmSync(join(shelf, name), { recursive: true, force: true });
+  for (const name of names) if (ageOf(join(shelf, name)) > (name.startsWith('.') ? HALF_MS : UNUSED_MS)) removeTree(join(shelf, name));
   if (names.length > 0 || ageOf(shelf) <= UNUSED_MS) return;
   try {
     rmdirSync(shelf);

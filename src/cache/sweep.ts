@@ -5,7 +5,16 @@ import { join } from 'node:path';
 export function removeOld(directory: string, age: number): void {
   for (const name of listDir(directory)) {
     const path = join(directory, name);
-    if (ageOf(path) > age) rmSync(path, { recursive: true, force: true });
+    if (ageOf(path) > age) removeTree(path);
+  }
+}
+
+/** Removes what nobody needs. What is not ours to remove, or lies on a read-only disk, stays: no work fails for that. */
+export function removeTree(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // The next sweep tries again.
   }
 }
 

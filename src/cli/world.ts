@@ -53,7 +53,7 @@ export function openWorld({ afresh = false, tell }: OpenOptions = {}): World {
   assertTrustworthy(cacheDir, process.getuid?.());
   const policy = new Policy(settings);
   const cache = new LocalCache(cacheDir, { ...settings, whyNot: (key) => policy.whyNot(key) });
-  mkdirSync(cache.path('state'), { recursive: true });
+  makeState(cache);
   const spool = new Spool(cache);
   const openStore = async (location: string): Promise<Store> => {
     if (settings.offline) throw new PkgCacheError('STORE_UNAVAILABLE', 'the store is not asked: offline is on');
@@ -87,6 +87,15 @@ export function openWorld({ afresh = false, tell }: OpenOptions = {}): World {
     return await remoteStore(cache, store, env, 0);
   };
   return { env, settings, cacheDir, cache, policy, spool, openRemote, background, fleet };
+}
+
+/** What cannot be remembered, because the disk is read-only or the cache is another user's, is found out again: no command ends for that. */
+function makeState(cache: LocalCache): void {
+  try {
+    mkdirSync(cache.path('state'), { recursive: true });
+  } catch {
+    // Who has to write says so.
+  }
 }
 
 /** As `openWorld`, for a command on the fleet. What the same command has left where it was killed goes first. Throws CONFIG without a store, too. */

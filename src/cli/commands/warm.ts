@@ -1,3 +1,4 @@
+import { assertWritable } from '../../cache/writable.ts';
 import { PkgCacheError } from '../../errors.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { AT_ONCE } from '../../fleet/pace.ts';
@@ -5,6 +6,7 @@ import type { Progress as Unpacking } from '../../fleet/snapshot/unpack.ts';
 import { warm as warmUp, type Warmed } from '../../fleet/snapshot/warm.ts';
 import { catchUp } from '../../fleet/sync.ts';
 import { NO_ROOM } from '../fleet-status.ts';
+import { explained } from '../doctor/check.ts';
 import type { Command } from '../command.ts';
 import { showProgress, type Steps } from '../progress.ts';
 import { formatBytes, formatCount } from '../terminal.ts';
@@ -15,13 +17,14 @@ export const warm: Command<{ strict: boolean }> = {
   describe: "Fill the cache of a worker that starts: from the fleet's newest snapshot, and what was stored since",
   builder: (argv) =>
     argv
-      .option('strict', { type: 'boolean', default: false, describe: 'Exit 1 if there was nothing to warm up with' })
+      .option('strict', { type: 'boolean', default: false, describe: 'Exit 1 if there was nothing to warm up with, or it could not be done' })
       .example('$0 warm && exec worker', 'in the entrypoint of an image: says so and goes on where there is no snapshot'),
-  exits: '0 warmed up, or there was nothing to do that with; with --strict 1 for the latter',
+  exits: '0 warmed up, or it could not be done (a line on stderr says why); with --strict 1 for the latter',
   run: async ({ strict }) => {
     try {
       const { fleet, close } = await openFleet(AT_ONCE);
       try {
+        assertWritable(fleet.cache); // before anything is downloaded
         const isWarm = await bringSnapshot(fleet);
         if (isWarm) await bringNews(fleet);
         return isWarm || !strict ? 0 : 1;
@@ -29,8 +32,9 @@ export const warm: Command<{ strict: boolean }> = {
         close();
       }
     } catch (error) {
-      if (!(error instanceof PkgCacheError)) throw error;
-      console.error(`pkg-cache: not warmed up: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}`);
+      // Whatever it is, a worker does without: it must not keep an entrypoint from going on.
+      const { what, next } = explained(error);
+      console.error(`pkg-cache: not warmed up: ${what}${next === undefined ? '' : ` (${next})`}`);
       return strict ? 1 : 0;
     }
   },
