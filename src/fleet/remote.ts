@@ -7,6 +7,7 @@ import { fileCircuit, memoryCircuit, type CircuitState } from '../store/circuit.
 import { openStore } from '../store/open.ts';
 import type { Store } from '../store/store.ts';
 import { Puller } from './pull.ts';
+import { factsOf } from './store-facts.ts';
 import { unpackThreads } from './unpack-threads.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -18,7 +19,7 @@ type Env = Readonly<Record<string, string | undefined>>;
  */
 export async function openForBackground(cache: LocalCache, location: string, env: Env, { afresh }: { afresh: boolean }): Promise<Store> {
   if (afresh) circuitOf(cache, location).close();
-  return await openStore(location, { env, circuit: memoryCircuit() });
+  return await openStore(location, { env, circuit: memoryCircuit(), facts: factsOf(cache, location) });
 }
 
 /** Whether the store at a location has failed a moment ago, as all installs with this cache see it. */
@@ -29,7 +30,7 @@ export function circuitOf(cache: LocalCache, location: string): CircuitState {
 /** The store as an install sees it. `waitLimit`: how many milliseconds it may wait for other workers. Throws CONFIG; everything later is a miss. */
 export async function remoteStore(cache: LocalCache, location: string, env: Env, waitLimit: number): Promise<RemoteStore> {
   const circuit = circuitOf(cache, location);
-  return new RemoteStore(cache, await openStore(location, { env, circuit }), circuit, waitLimit);
+  return new RemoteStore(cache, await openStore(location, { env, circuit, facts: factsOf(cache, location) }), circuit, waitLimit);
 }
 
 class RemoteStore {

@@ -84,8 +84,14 @@ export function isTransient(error: unknown): boolean {
   const cause = causeOf(error);
   if (cause === undefined) return false;
   const { status, code } = cause;
-  if (status !== undefined && (status >= 500 || status === 429)) return true;
+  if (status !== undefined && ((status >= 500 && status !== 501) || status === 429)) return true;
   return (code !== undefined && BROKEN.has(code)) || cause.name === 'RequestTimeTooSkewed';
+}
+
+/** Whether the store does not know how to do that at all, as compatibles say it. */
+export function isUnsupported(error: unknown): boolean {
+  const { name, status } = causeOf(error) ?? {};
+  return status === 501 || status === 405 || name === 'NotImplemented' || name === 'MethodNotAllowed';
 }
 
 /** What a store calls it that it has no room left: a system's names, and those of some S3-compatibles. */

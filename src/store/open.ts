@@ -4,6 +4,7 @@ import { PkgCacheError } from '../errors.ts';
 import type { Backend } from './backend.ts';
 import type { CircuitState } from './circuit.ts';
 import { openDirectory } from './directory.ts';
+import { memoryFacts, type StoreFacts } from './facts.ts';
 import { isKey } from './key.ts';
 import { resilient } from './resilient.ts';
 import type { Store } from './store.ts';
@@ -13,6 +14,8 @@ export interface OpenOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Of this location: a circuit that another store opened says nothing about this one. */
   readonly circuit: CircuitState;
+  /** What is known of this location. Not given: what is found out is forgotten with the process. */
+  readonly facts?: StoreFacts | undefined;
 }
 
 const HINT = 'use s3://bucket/prefix, an absolute path, or a file:// URL';
@@ -24,18 +27,18 @@ const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/;
  * Opens the store at `location`: `s3://bucket[/prefix]`, an absolute path, or a `file://` URL. Nothing is asked of it yet.
  * Throws CONFIG for anything else, without echoing it (a location may hold a credential that belongs elsewhere).
  */
-export async function openStore(location: string, { env, circuit }: OpenOptions): Promise<Store> {
-  return resilient(await openBackend(location, env), { circuit });
+export async function openStore(location: string, { env, circuit, facts = memoryFacts() }: OpenOptions): Promise<Store> {
+  return resilient(await openBackend(location, env, facts), { circuit });
 }
 
-async function openBackend(location: string, env: OpenOptions['env']): Promise<Backend> {
+async function openBackend(location: string, env: OpenOptions['env'], facts: StoreFacts): Promise<Backend> {
   if (isAbsolute(location)) return openDirectory(normalize(location));
   if (location.startsWith('file://')) return openDirectory(fileLocation(location));
   if (!location.startsWith('s3://')) throw new PkgCacheError('CONFIG', 'the store is neither S3 nor a directory', { hint: HINT });
   const where = s3Location(location);
   // The SDK costs tens of milliseconds to load, and a directory needs none of it.
   const { openS3 } = await import('./s3.ts');
-  return await openS3(where, env);
+  return await openS3(where, env, facts);
 }
 
 function fileLocation(location: string): string {

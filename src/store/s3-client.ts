@@ -1,4 +1,6 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { memoryFacts, type StoreFacts } from './facts.ts';
+import { allowUnconditional } from './s3-conditions.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -21,12 +23,13 @@ const silent = (): void => undefined;
  * Clients that share their sockets. Settings are the SDK's own variables and files. An endpoint of one's own, from
  * `env` or from the AWS configuration file, means path-style addresses.
  */
-export async function s3Clients(env: Env): Promise<S3Clients> {
+export async function s3Clients(env: Env, facts: StoreFacts = memoryFacts()): Promise<S3Clients> {
   const base = { ...fixedConfig(), ...configFromEnv(env) };
   const { region, endpoint } = await configured(base);
   const config = { ...base, region, forcePathStyle: endpoint !== undefined };
   const reads = client({ ...config, maxAttempts: 1 });
   const writes = client({ ...config, maxAttempts: 3, requestHandler: reads.config.requestHandler });
+  allowUnconditional(writes, facts);
   const clock = new ServerClock();
   for (const each of [reads, writes]) clock.listenTo(each);
   return { reads, writes, clock: () => clock.now(), close: () => reads.destroy() };

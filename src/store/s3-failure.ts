@@ -46,6 +46,12 @@ export function isUnexplained(error: unknown): boolean {
   return status === 400 || status === 401 || status === 403;
 }
 
+/** The store does not know what it was asked to do, or a header of it. */
+export function isNotImplemented(error: unknown): boolean {
+  const { name, status } = answerOf(error);
+  return status === 501 || name === 'NotImplemented';
+}
+
 /** A conditional write lost: 412 to a finished write, 409 to one that was under way. */
 export function isConflict(error: unknown): boolean {
   const { status } = answerOf(error);

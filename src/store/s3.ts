@@ -2,6 +2,7 @@ import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2
 import type { Readable } from 'node:stream';
 import { payloadSize, type Backend, type ListQuery, type RawPage, type Watch } from './backend.ts';
 import { tooShort, unavailable, wrongBytes } from './failure.ts';
+import type { StoreFacts } from './facts.ts';
 import { checkKey } from './key.ts';
 import { s3Clients, type S3Clients } from './s3-client.ts';
 import { isConflict, isMissing, isOutOfRange, isUnexplained, s3Failure } from './s3-failure.ts';
@@ -21,8 +22,8 @@ export interface S3Location {
 }
 
 /** A store in a bucket. `env` holds the SDK's own variables. Fails with CONFIG if the settings make no client. */
-export async function openS3(location: S3Location, env: Readonly<Record<string, string | undefined>>): Promise<Backend> {
-  return new S3Backend(location, await s3Clients(env));
+export async function openS3(location: S3Location, env: Readonly<Record<string, string | undefined>>, facts: StoreFacts): Promise<Backend> {
+  return new S3Backend(location, await s3Clients(env, facts));
 }
 
 class S3Backend implements Backend {

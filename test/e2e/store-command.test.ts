@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startFaultServer } from '../support/fault-server.ts';
 import { run } from '../support/run.ts';
 import { NpmLab } from './support/npm-lab.ts';
 import type { Worker } from './support/worker.ts';
@@ -165,4 +166,12 @@ describe('what is damaged, or of no use', () => {
 
 it('says so where there is no store', async () => {
   expect(await lab.world.worker({ PKG_CACHE_STORE: undefined }).cli(['store', 'ls'])).toMatchObject({ code: 1, stderr: expect.stringContaining('no store is configured') });
+});
+
+it.each(['not-implemented', 'forbidden'] as const)('gc does the rest where listing unfinished uploads is %s', async (fault) => {
+  const worker = lab.world.worker();
+  const server = await startFaultServer((req) => (req.url?.includes('uploads=') === true ? fault : 'pass'), { upstream: worker.env['AWS_ENDPOINT_URL_S3']! });
+  const gone = await worker.cli(['store', 'gc', '--yes'], { env: { AWS_ENDPOINT_URL_S3: server.url } });
+  await server.stop();
+  expect(gone).toMatchObject({ code: 0, stdout: expect.stringMatching(/^abandoned uploads stay: .*\nremoved 0 objects/s) });
 });

@@ -19,6 +19,7 @@ export type Fault =
   | 'internal-error' // 500
   | 'slow-down' // 503 SlowDown
   | 'too-many-requests' // 429
+  | 'not-implemented' // 501 NotImplemented
   | 'full' // 507 QuotaExceeded
   | 'reset' // the connection is reset without an answer
   | 'reset-body' // the connection is reset in the middle of the body
@@ -59,7 +60,7 @@ type Origin = (req: IncomingMessage, body: Buffer) => Promise<Answer> | Answer;
  * every write and ignores conditions.
  */
 export async function startFaultServer(
-  fault: Fault | ((req: IncomingMessage) => Fault),
+  fault: Fault | ((req: IncomingMessage) => Fault | Promise<Fault>),
   { upstream }: { upstream?: string } = {},
 ): Promise<FaultServer> {
   if (fault === 'refused') return refused();
@@ -67,7 +68,8 @@ export async function startFaultServer(
   const origin = upstream === undefined ? naiveStore() : forwardTo(upstream);
   const server = createServer((req, res) => {
     log.push({ method: req.method ?? '', path: req.url ?? '', headers: req.headers });
-    play(typeof fault === 'function' ? fault(req) : fault, origin, req, res).catch(() => res.destroy());
+    const chosen = async (): Promise<void> => play(typeof fault === 'function' ? await fault(req) : fault, origin, req, res);
+    chosen().catch(() => res.destroy());
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -99,6 +101,7 @@ const ERRORS: Partial<Record<Fault, [status: number, code: string]>> = {
   'internal-error': [500, 'InternalError'],
   'slow-down': [503, 'SlowDown'],
   'too-many-requests': [429, 'TooManyRequests'],
+  'not-implemented': [501, 'NotImplemented'],
   full: [507, 'QuotaExceeded'],
   'complete-error': [200, 'InternalError'],
 };

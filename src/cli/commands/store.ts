@@ -1,5 +1,6 @@
 import { PkgCacheError } from '../../errors.ts';
 import { AT_ONCE } from '../../fleet/pace.ts';
+import { ifAllowed } from '../../fleet/tend/remove.ts';
 import { removeSuperseded } from '../../fleet/tend/superseded.ts';
 import { removeUnused } from '../../fleet/tend/unused.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
@@ -186,7 +187,7 @@ async function gc(fleet: Fleet, { wanted, unused, yes, dryRun, printer }: Reques
   const now = await store.now();
   const entries = unused === undefined ? 0 : await removeUnused({ ...fleet, settings: { ...fleet.settings, storeWindow: unused * DAY } }, now, remove);
   const replaced = await removeSuperseded(fleet, now, remove);
-  const uploads = dryRun ? 0 : await store.tidy();
+  const uploads = dryRun ? 0 : ((await ifAllowed(() => store.tidy(), (why) => printer.line(`abandoned uploads stay: ${why}`))) ?? 0);
   printer.line(`${dryRun ? 'would remove' : 'removed'} ${what}${unused === undefined ? '' : `; ${formatCount(entries, 'unused entry', 'unused entries')}`}; ${formatCount(replaced, 'old object')} of snapshots and claims${dryRun ? '' : `; ${formatCount(uploads, 'abandoned upload')}`}`);
   return 0;
 }

@@ -1,4 +1,5 @@
 import { PkgCacheError } from '../../errors.ts';
+import { isUnsupported } from '../../store/failure.ts';
 import type { Fleet } from '../fleet.ts';
 
 /** Removes an object, and says whether it may be gone now. Resolves to false where this worker may not remove anything. Throws STORE_UNAVAILABLE. */
@@ -18,12 +19,12 @@ export function remover({ store, log }: Pick<Fleet, 'store' | 'log'>): Remove {
   };
 }
 
-/** What `work` results in; undefined, and `tell` hears why, where these credentials may not do that. Throws whatever else goes wrong. */
+/** What `work` results in; undefined, and `tell` hears why, where these credentials may not do that, or the store cannot. Throws whatever else goes wrong. */
 export async function ifAllowed<T>(work: () => Promise<T>, tell: (why: string) => void): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof PkgCacheError) || error.code !== 'STORE_DENIED') throw error;
+    if (!(error instanceof PkgCacheError) || (error.code !== 'STORE_DENIED' && !isUnsupported(error))) throw error;
     tell(error.message);
     return undefined;
   }
