@@ -1,4 +1,4 @@
-import { constants, copyFileSync, linkSync, mkdirSync, rmSync, statSync, utimesSync, chmodSync, writeFileSync, unlinkSync } from 'node:fs';
+import { constants, copyFileSync, linkSync, mkdirSync, rmSync, statSync, utimesSync, chmodSync, writeFileSync, unlinkSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { PkgCacheError, systemCode } from '../errors.ts';
 import type { EntryFile } from './entry.ts';
@@ -69,22 +69,29 @@ function copierFor(request: CopyRequest): Copier {
   let copy: Copier | undefined;
   const published = statSync(join(dirname(request.from), 'files.json')).mtimeMs;
   return (source, target, file) => {
-    assertUnchanged(source, file, published);
-    const wanted = file.executable ? modes.executable : modes.file;
-    const stored = file.executable ? ENTRY_MODES.executable : ENTRY_MODES.file;
-    if (wanted !== stored || !tryLink(source, target)) (copy ??= privateCopier(request))(source, target, file);
+    const { mode } = assertUnchanged(source, file, published);
+    const isShared = (mode & ALL_BITS) === modeOf(file, modes) && tryLink(source, target);
+    if (!isShared) (copy ??= privateCopier(request))(source, target, file);
   };
 }
+
+/** The mode of a file is what its list says: a cache that was restored or chmodded has files of any mode. */
+function modeOf(file: EntryFile, modes: Modes): number {
+  return file.executable ? modes.executable : modes.file;
+}
+
+const ALL_BITS = 0o7777;
 
 function privateCopier({ from, to, modes, reflink }: CopyRequest): Copier {
   // Asking for a reflink that cannot be had costs a system call per file, so ask once.
   const flags = constants.COPYFILE_EXCL | ((reflink ?? canReflink(from, to)) ? constants.COPYFILE_FICLONE : 0);
-  const chmod = modes.file !== ENTRY_MODES.file || modes.executable !== ENTRY_MODES.executable;
   return (source, target, file) => {
     copyFileSync(source, target, flags);
+    const { size, mode } = statSync(target);
     // A machine that lost power may have kept a file's name and lost its bytes.
-    assertSize(statSync(target).size, source, file);
-    if (chmod) chmodSync(target, file.executable ? modes.executable : modes.file);
+    assertSize(size, source, file);
+    const wanted = modeOf(file, modes);
+    if ((mode & ALL_BITS) !== wanted) chmodSync(target, wanted);
     if (file.mtime !== undefined) utimesSync(target, file.mtime, file.mtime);
   };
 }
@@ -103,11 +110,12 @@ function tryLink(source: string, target: string): boolean {
 }
 
 /** Hardlinked files may have been written to through another name; a changed size or time shows it. `published` is in ms. */
-function assertUnchanged(source: string, file: EntryFile, published: number): void {
+function assertUnchanged(source: string, file: EntryFile, published: number): Stats {
   const stat = statSync(source);
   const sameTime = file.mtime === undefined ? stat.mtimeMs <= published : Math.trunc(stat.mtimeMs / 1000) === file.mtime;
   if (!sameTime) throw changed(source);
   assertSize(stat.size, source, file);
+  return stat;
 }
 
 function assertSize(size: number, source: string, file: EntryFile): void {

@@ -52,6 +52,14 @@ describe.each(['private', 'hardlink'] as const)('%s', (mode) => {
     }
   });
 
+  it.each([0o600, 0o444, 0o777])('gives the modes of the list, whatever modes the files of the cache have: %o', (found) => {
+    const { source, copy, target } = copying({ mode });
+    for (const path of ['empty', 'lib/a.py', 'bin/c.sh']) chmodSync(source(path), found);
+    expect(copy()).toBe('ok');
+    const modes = ['empty', 'lib/a.py', 'bin/c.sh'].map((path) => (statSync(target(path)).mode & 0o7777).toString(8));
+    expect(modes).toEqual(['644', '644', '755']);
+  });
+
   it.each([
     ['is longer', (path: string) => appendFileSync(path, 'x'), 'ENTRY_INVALID'],
     ['is shorter', (path: string) => truncateSync(path), 'ENTRY_INVALID'],
