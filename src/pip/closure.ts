@@ -1,11 +1,11 @@
 import type { InstalledDistribution, InstalledView } from './installed.ts';
 import { readEggRequirements, readInstalledMetadata } from './installed.ts';
 import type { PipManifest, PipMeta } from './entry.ts';
+import { extraOfManySpellings, unknownExtra } from './extras.ts';
 import { evaluateMarker, type MarkerEnvironment } from './recognise/markers.ts';
-import { normalName } from './recognise/names.ts';
 import { parseRequirement, type ParsedRequirement } from './recognise/requirement.ts';
 import type { Request, Requirement } from './recognise/request.ts';
-import { canonicalVersion, satisfies } from './version.ts';
+import { canonicalVersion, compareVersions, satisfies } from './version.ts';
 
 /** One distribution of the set that a request asks for. */
 export interface Wanted {
@@ -32,6 +32,8 @@ export class NotClosed extends Error {
 export interface ClosureContext {
   readonly request: Request;
   readonly markers: MarkerEnvironment;
+  /** The version of the pip that was called: what it accepts, and how it compares names. */
+  readonly pip: string;
   readonly installed: InstalledView;
   /** What the interpreter sees, also where none of it counts as installed: pip warns about what a new set breaks there. */
   readonly environment: InstalledView;
@@ -73,6 +75,8 @@ class Walk {
   readonly #graph = new Map<string | null, Set<string>>([[null, new Set()]]);
   readonly #visitedInstalled = new Set<string>();
   readonly #queue: { name: string; extras: readonly string[] }[] = [];
+  /** Extras as they were asked for, by the normal name of the distribution. */
+  readonly #spellings = new Map<string, Set<string>>();
 
   constructor(context: ClosureContext) {
     this.#context = context;
@@ -85,6 +89,7 @@ class Walk {
     if (requirement.marker && !evaluateMarker(requirement.marker, markers, [])) return;
     if (requirement.unsupported !== undefined) throw new NotClosed(`${requirement.line}: ${requirement.unsupported}`);
     this.#graph.get(null)?.add(nodeOf(requirement));
+    this.#noteSpellings(requirement);
     const pin = requirement.pin ?? this.#constraintPin(requirement.name);
     if (pin === undefined) throw new NotClosed(`${requirement.line} is not pinned`);
     this.#want({ name: requirement.name, displayName: requirement.rawName, pin, requested: true, requirement, extras: new Set() }, requirement.extras);
@@ -152,8 +157,17 @@ class Walk {
     }
     const entry = this.#context.find(wanted);
     if (!entry) return void this.#missing.set(wanted.name, wanted);
+    this.#assertAccepted(entry);
     this.#entries.set(wanted.name, entry);
     this.#dependOnPython(entry);
+  }
+
+  /**
+   * Since 24.1 pip refuses a candidate of which any `Requires-Dist` is invalid, also with `--no-deps`
+   * (pip/_internal/resolution/resolvelib/candidates.py, _check_metadata_consistency).
+   */
+  #assertAccepted({ meta }: PipManifest): void {
+    if (compareVersions(this.#context.pip, '24.1') >= 0) meta.requiresDist.forEach(parseRequirement);
   }
 
   /** To pip, `Requires-Python` is a dependency, also with `--no-deps`: what has none is installed before what has one. */
@@ -175,8 +189,23 @@ class Walk {
     const entry = this.#entries.get(name);
     // What is missing keeps its dependencies to itself until the real pip has fetched it.
     if (!entry) return;
-    assertExtrasKnown(entry.meta, extras, `${name}==${entry.meta.version}`);
+    this.#assertExtras(name, entry.meta, extras, `${name}==${entry.meta.version}`);
     this.#addDependencies(nodeOf({ name, extras }), entry.meta.requiresDist, extras, `${name}==${entry.meta.version}`);
+  }
+
+  #noteSpellings({ name, rawExtras }: Pick<Requirement, 'name' | 'rawExtras'>): void {
+    const known = this.#spellings.get(name);
+    if (known) for (const extra of rawExtras) known.add(extra);
+    else this.#spellings.set(name, new Set(rawExtras));
+  }
+
+  #assertExtras(name: string, meta: Pick<PipMeta, 'requiresDist' | 'providesExtra'>, extras: readonly string[], from: string): void {
+    if (extras.length === 0) return;
+    const unknown = unknownExtra(meta, extras);
+    if (unknown !== undefined) throw new NotClosed(`${from} has no extra ${unknown} that is known of`);
+    if (compareVersions(this.#context.pip, '24.1') >= 0) return;
+    const spelled = extraOfManySpellings(meta, [...(this.#spellings.get(name) ?? [])]);
+    if (spelled !== undefined) throw new NotClosed(`pip ${this.#context.pip} compares the extra ${spelled} of ${from} as it is written`);
   }
 
   #expandInstalled(dist: InstalledDistribution, extras: readonly string[]): void {
@@ -185,7 +214,7 @@ class Walk {
     this.#visitedInstalled.add(node);
     const metadata = readInstalledMetadata(dist);
     if (!metadata) throw new NotClosed(`the metadata of the installed ${dist.name} cannot be read`);
-    assertExtrasKnown(metadata, extras, `${dist.name}==${dist.version}`);
+    this.#assertExtras(dist.name, metadata, extras, `${dist.name}==${dist.version}`);
     this.#addDependencies(node, metadata.requiresDist, extras, `${dist.name}==${dist.version}`);
   }
 
@@ -200,6 +229,7 @@ class Walk {
   }
 
   #depend(dependency: ParsedRequirement, from: string): void {
+    this.#noteSpellings(dependency);
     const member = this.#wanted.get(dependency.name);
     const wish = `${dependency.rawName}${dependency.specifiers}`;
     if (member) {
@@ -274,14 +304,6 @@ class Walk {
   }
 }
 
-/** pip warns about extras that a distribution does not have; those that it neither declares nor has dependencies for pip gets to look up. */
-function assertExtrasKnown({ requiresDist, providesExtra = [] }: Pick<PipMeta, 'requiresDist' | 'providesExtra'>, extras: readonly string[], from: string): void {
-  const isKnown = (extra: string): boolean =>
-    providesExtra.some((name) => normalName(name) === extra) || requiresDist.some((text) => normalName(text.slice(text.indexOf(';') + 1)).includes(extra));
-  const unknown = extras.find((extra) => !isKnown(extra));
-  if (unknown !== undefined) throw new NotClosed(`${from} has no extra ${unknown} that is known of`);
-}
-
 /** The node of the interpreter, as pip calls it. */
 const PYTHON = '<Python from Requires-Python>';
 
@@ -306,6 +328,7 @@ function asRequirement(dependency: ParsedRequirement, pin: string): Requirement 
     name: dependency.name,
     rawName: dependency.rawName,
     extras: dependency.extras,
+    rawExtras: dependency.rawExtras,
     specifiers: dependency.specifiers,
     pin,
     hashes: {},

@@ -5,6 +5,7 @@ import { isYanked, YANKED } from '../cache/yanked.ts';
 import type { InstallContext, Remote } from '../context.ts';
 import type { Brought } from './announce.ts';
 import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
+import { allowsArchive, assertHashed } from './hash-mode.ts';
 import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
 import { findInstalled, findLeftover, isReplaceable, readInstalledMetadata, type InstalledDistribution, type InstalledView } from './installed.ts';
 import { sourcesOf, type Understood } from './understand.ts';
@@ -40,8 +41,9 @@ export class Search {
   /** The set that is asked for, with what is known of it by now. Throws NotClosed. */
   close(): Closure {
     const { request, python } = this.#understood;
-    const closure = closeSet({ request, markers: python.markers, installed: this.installed, environment: this.#environment, find: (wanted) => this.find(wanted) });
-    if (request.requireHashes) assertHashed(closure);
+    const { version: pip } = python.pip;
+    const closure = closeSet({ request, markers: python.markers, pip, installed: this.installed, environment: this.#environment, find: (wanted) => this.find(wanted) });
+    if (request.requireHashes) assertHashed(closure, pip);
     this.#assertPlaceable(closure);
     return closure;
   }
@@ -123,8 +125,8 @@ export class Search {
   }
 
   #hasAllowedHash({ requirement }: Pick<Wanted, 'requirement'>, entry: PipManifest): boolean {
-    if (!this.#understood.request.requireHashes) return true;
-    return requirement.hashes.sha256?.includes(entry.archive.sha256) ?? false;
+    const { request, python } = this.#understood;
+    return !request.requireHashes || allowsArchive(requirement, entry.archive.sha256, python.pip.version);
   }
 
   /** Things that only show when it is known what would be placed. Throws NotClosed. */
@@ -139,13 +141,6 @@ export class Search {
       if (!isReplaceable(present)) throw new NotClosed(`${name} is installed in a way that only pip can undo`);
     }
     if (destination.kind !== 'environment' && destination.kind !== 'user') assertFresh(purelib, closure, destination.kind === 'target');
-  }
-}
-
-/** In hash mode every member has hashes, or pip refuses; the words are pip's own. */
-function assertHashed(closure: Closure): void {
-  for (const { requirement, displayName } of closure.wanted.values()) {
-    if ((requirement.hashes.sha256?.length ?? 0) === 0) throw new NotClosed(`${displayName} has no sha256 hash, in hash mode`);
   }
 }
 

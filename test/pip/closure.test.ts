@@ -39,15 +39,19 @@ interface Given {
   readonly extras?: readonly string[];
   /** Nothing that is installed counts, as with `--target`. */
   readonly elsewhere?: boolean;
+  /** The version of the pip that was called. */
+  readonly pip?: string;
+  readonly noDeps?: boolean;
 }
 
-function close(requirements: readonly string[], { constraints = [], cached = {}, python = {}, anyPython = false, extras, elsewhere = false }: Given = {}): Closure {
+function close(requirements: readonly string[], { constraints = [], cached = {}, python = {}, anyPython = false, extras, elsewhere = false, pip = '26.0', noDeps = false }: Given = {}): Closure {
   const read = (text: string) => readRequirement(text, ON_COMMAND_LINE);
-  const request = { requirements: requirements.map(read), constraints: constraints.map(read), noDeps: false, noWarnConflicts: false, ignoreRequiresPython: anyPython };
+  const request = { requirements: requirements.map(read), constraints: constraints.map(read), noDeps, noWarnConflicts: false, ignoreRequiresPython: anyPython };
   const environment = findInstalled([site]);
   return closeSet({
     request: request as unknown as Request,
     markers: MARKERS,
+    pip,
     installed: elsewhere ? new Map() : environment,
     environment,
     find: ({ name, pin }) => {
@@ -119,4 +123,35 @@ it('what needs no Python in particular is installed before what does, as by pip,
   };
   expect(orderWith({})).toEqual(['cc', 'aa', 'bb']);
   expect(orderWith({ anyPython: true })).toEqual(['cc', 'bb', 'aa']);
+});
+
+describe('what a pip accepts', () => {
+  const cached = { 'celery==5.0.5': ['pytz (>dev)'] };
+
+  it('has invalid dependencies refused since 24.1, also without dependencies', () => {
+    expect(() => close(['celery==5.0.5'], { cached, noDeps: true })).toThrow(/version specifier|parenthesis/);
+    expect([...close(['celery==5.0.5'], { cached, noDeps: true, pip: '24.0' }).entries.keys()]).toEqual(['celery']);
+  });
+
+  it.each([
+    [['Dev_Tools'], 'foo[dev-tools]==1', 'bar==1; extra == "dev-tools"'],
+    [['dev-tools'], 'foo[Dev_Tools]==1', 'bar==1; extra == "dev-tools"'],
+    [['dev-tools'], 'foo[dev-tools]==1', "bar==1; extra == 'Dev_Tools'"],
+  ])('has extras written in one way before 24.1: provided as %j, %s, %s', (extras, requirement, dependency) => {
+    const given = { extras, cached: { 'foo==1': [dependency], 'bar==1': [] } };
+    expect([...close([requirement], given).entries.keys()]).toEqual(['foo', 'bar']);
+    expect(() => close([requirement], { ...given, pip: '23.2.1' })).toThrow(/as it is written/);
+    expect(() => close([requirement], { ...given, pip: '24.0' })).toThrow(/as it is written/);
+  });
+
+  it('is the same for extras that are written in normal form everywhere', () => {
+    const given = { extras: ['dev-tools', 'Other_Thing'], cached: { 'foo==1': ['bar==1; extra == "dev-tools"'], 'bar==1': [] } };
+    for (const pip of ['23.0', '24.0', '26.3']) expect([...close(['foo[dev-tools]==1'], { ...given, pip }).entries.keys()]).toEqual(['foo', 'bar']);
+  });
+
+  it('has the extras of dependencies written in one way, too', () => {
+    const given = { extras: ['dev-tools'], cached: { 'app==1': ['foo[Dev_Tools]==1'], 'foo==1': ['bar==1; extra == "dev-tools"'], 'bar==1': [] } };
+    expect(() => close(['app==1'], { ...given, pip: '23.2.1' })).toThrow(/as it is written/);
+    expect([...close(['app==1'], given).entries.keys()].sort()).toEqual(['app', 'bar', 'foo']);
+  });
 });

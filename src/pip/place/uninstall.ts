@@ -1,5 +1,5 @@
 import { lstatSync, readFileSync, readdirSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, normalize } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parseRecord } from '../record.ts';
 import { parseEntryPoints } from '../scripts.ts';
 import type { InstalledDistribution } from '../installed.ts';
@@ -31,7 +31,8 @@ export function uninstall(dist: InstalledDistribution, context: UninstallContext
 
 function installedPaths(dist: InstalledDistribution, context: UninstallContext): string[] {
   const info = join(dist.location, dist.info);
-  const recorded = parseRecord(readFileSync(join(info, 'RECORD'), 'utf8')).map(([path]) => normalize(join(dist.location, path)));
+  // A path may be absolute (PEP 376); pip joins as os.path.join does.
+  const recorded = parseRecord(readFileSync(join(info, 'RECORD'), 'utf8')).map(([path]) => resolve(dist.location, path));
   const bytecode = recorded.filter((path) => path.endsWith('.py')).flatMap((path) => bytecodePaths(path, context.cacheTag));
   const candidates = new Set([...recorded, ...bytecode, ...entryPointScripts(info, context.scripts)]);
   const prefix = context.venv === undefined ? undefined : `${realpathSync(context.venv)}/`;

@@ -9,12 +9,14 @@ export interface Requirement {
   readonly rawName: string;
   /** Normalised and sorted. */
   readonly extras: readonly string[];
+  /** As written, sorted, without repetition. */
+  readonly rawExtras: readonly string[];
   /** As given, without white space around commas. */
   readonly specifiers: string;
   /** The one version that can meet `specifiers`, as written after `==`; undefined without such a clause. */
   readonly pin?: string;
   readonly marker?: Marker;
-  /** Hex digests, in lower case. */
+  /** Hex digests, as written. */
   readonly hashes: Readonly<Partial<Record<HashAlgorithm, readonly string[]>>>;
   /** pip's own wording (`-r requirements.txt (line 3)`), '' for an argument. */
   readonly comesFrom: string;

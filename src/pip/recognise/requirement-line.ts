@@ -42,19 +42,20 @@ export function readEditable(text: string, comesFrom: string): Requirement {
 }
 
 function fromParsed(parsed: ParsedRequirement, marker: string, details: LineDetails): Requirement {
-  const { name, rawName, extras, specifiers } = parsed;
+  const { name, rawName, extras, rawExtras, specifiers } = parsed;
   const clauses = parseSpecifiers(specifiers);
   const pin = findPin(clauses, specifiers);
   return {
     name,
     rawName,
     extras,
+    rawExtras,
     specifiers,
     ...(pin !== undefined && { pin }),
     ...(marker !== '' && { marker: parseMarker(marker) }),
     hashes: groupHashes(details.hashes),
     comesFrom: details.comesFrom,
-    line: formatRequirement(rawName, parsed.rawExtras, clauses),
+    line: formatRequirement(rawName, rawExtras, clauses),
     ...(details.unsupported !== undefined && { unsupported: details.unsupported }),
   };
 }
@@ -76,7 +77,7 @@ function groupHashes(hashes: readonly string[]): Requirement['hashes'] {
   const groups: Partial<Record<HashAlgorithm, string[]>> = {};
   for (const hash of hashes) {
     const algorithm = hash.slice(0, 6) as HashAlgorithm;
-    (groups[algorithm] ??= []).push(hash.slice(7).toLowerCase());
+    (groups[algorithm] ??= []).push(hash.slice(7));
   }
   return groups;
 }
@@ -87,6 +88,7 @@ function unsupported(text: string, details: LineDetails, reason: string): Requir
     name: normalName(rawName),
     rawName,
     extras: [],
+    rawExtras: [],
     specifiers: '',
     hashes: groupHashes(details.hashes),
     comesFrom: details.comesFrom,

@@ -89,7 +89,7 @@ def describe(r):
     return {
         "line": str(r.req) if r.req else None,
         "comesFrom": r.comes_from or "",
-        "hashes": {k: sorted(d.lower() for d in v) for k, v in r.hash_options.items()},
+        "hashes": {k: sorted(v) for k, v in r.hash_options.items()},
         "direct": r.link is not None,
         "marked": r.markers is not None,
     }

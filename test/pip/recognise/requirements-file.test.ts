@@ -36,7 +36,7 @@ describe('lines', () => {
     const root = directory({ 'r.txt': 'six==1 --hash=sha256:AA --hash=sha512:bb\nattrs==1' });
     const request = requestOf('install -r r.txt', context(root));
     expect(request.requireHashes).toBe(true);
-    expect(request.requirements.map((r) => r.hashes)).toEqual([{ sha256: ['aa'], sha512: ['bb'] }, {}]);
+    expect(request.requirements.map((r) => r.hashes)).toEqual([{ sha256: ['AA'], sha512: ['bb'] }, {}]);
     expect(requestOf('install -r r.txt --no-require-hashes', context(root)).requireHashes).toBe(false);
   });
 });
