@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { findInstalled } from '../../../src/pip/installed.ts';
@@ -81,4 +81,12 @@ it('leaves what a real pip leaves', async () => {
   await pip('uninstall', '-y', 'p');
   expect(Object.keys(ours).sort()).toEqual(Object.keys(treeOf(venv.dir)).sort());
   expect(Object.keys(ours).length).toBeGreaterThan(Object.keys(before).length);
+});
+
+it('what RECORD names by an absolute path, inside of the environment alone', () => {
+  const { remove, lib, root } = installed({ 'p/a.py': '', 'p/absolute.txt': '' }, ['p/a.py']);
+  write(root, { 'outside/x': '' });
+  appendFileSync(join(lib, 'p-1.dist-info/RECORD'), `${join(lib, 'p/absolute.txt')},,\r\n${join(root, 'outside/x')},,\r\n`);
+  remove();
+  expect([join(lib, 'p/absolute.txt'), join(root, 'outside/x')].map((path) => existsSync(path))).toEqual([false, true]);
 });
