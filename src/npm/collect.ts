@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import satisfies from 'semver/functions/satisfies.js';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../cache/local.ts';
 import { sha256 } from '../hash.ts';
+import { supports } from './absent.ts';
 import type { Captured } from './capture.ts';
 import { collectBuilt, type BuiltDetails } from './built/collect.ts';
 import { packageKey, type Collected, type PackageMeta, type TreeMeta } from './entry.ts';
@@ -25,6 +25,8 @@ export interface CollectDetails {
   readonly nodeVersion: string;
   /** What npm made of the project, if that can be served. */
   readonly tree: { readonly key: EntryKey; readonly captured: Captured } | undefined;
+  /** Why a tree that might have been served is not one that may be shared. */
+  readonly treeSkipped?: string;
   /** Packages whose install scripts have succeeded. */
   readonly built: BuiltDetails | undefined;
 }
@@ -45,6 +47,7 @@ export function* collect(cache: LocalCache, details: CollectDetails, willCreate:
     yield collected;
   }
   if (details.built) yield* collectBuilt(cache, details.built, { packages, made }, willCreate);
+  if (details.treeSkipped !== undefined) yield { outcome: 'skipped', what: 'the tree', why: details.treeSkipped };
   if (details.tree) yield collectTree(cache, details, { key: details.tree.key, tree: details.tree.captured, packages, made }, willCreate);
 }
 
@@ -121,14 +124,6 @@ function whyNotBuilt(cache: LocalCache, { tree, built }: CollectDetails): string
     return key === undefined || cache.lookup(key) === undefined;
   });
   return absent && `what the install scripts of ${absent} have made is not cached`;
-}
-
-/** npm-install-checks, checkEngine. */
-function supports({ engines }: LockPackage, { npmVersion, nodeVersion }: CollectDetails): boolean {
-  if (typeof engines !== 'object' || engines === null) return true;
-  const { node, npm } = engines as { node?: unknown; npm?: unknown };
-  const met = (range: unknown, version: string): boolean => typeof range !== 'string' || range === '' || satisfies(version, range, { includePrerelease: true });
-  return met(node, nodeVersion) && met(npm, npmVersion);
 }
 
 function isCrlf(bin: string, target: string, { packages }: Captured, made: Seen['made']): boolean {

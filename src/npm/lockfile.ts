@@ -21,10 +21,13 @@ export interface LockPackage {
   readonly funding?: unknown;
   readonly os?: string | readonly string[];
   readonly cpu?: string | readonly string[];
+  readonly libc?: string | readonly string[];
   readonly bin?: Readonly<Record<string, string>>;
   readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
   readonly optionalDependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: unknown } | undefined>>;
 }
 
 /** Packages by location: `node_modules/a/node_modules/b`, or a workspace's directory; '' is the project itself. */

@@ -3,6 +3,7 @@ import type { LocalCache } from '../cache/local.ts';
 import type { InstallContext, Remote } from '../context.ts';
 import { packageKey, type PackageEntry, type PackageMeta, type TreeEntry } from './entry.ts';
 import { comesInBundle, isInstalled, nameAt, type Lock, type LockPackage } from './lockfile.ts';
+import { fitsPlatform } from './platform.ts';
 import type { Policy } from '../policy.ts';
 import type { Registries } from './recognise/registry.ts';
 import type { NpmRequest } from './recognise/request.ts';
@@ -41,7 +42,7 @@ export function wantedPackages({ packages }: Lock, request: NpmRequest, policy?:
   for (const [location, entry] of packages) {
     const { name = nameAt(location), version, integrity, link } = entry;
     if (!isInstalled(location) || version === undefined || integrity === undefined || link === true || comesInBundle(location, packages)) continue;
-    if (entry.optional === true && !fitsMachine(entry, request)) continue;
+    if (entry.optional === true && !fitsPlatform(entry, request)) continue;
     if (entry.dev === true && request.omit.has('dev')) continue;
     const source = sourceOf(name, entry, request);
     if (policy?.whyNot({ ecosystem: 'npm', name, version }, [source]) !== undefined) continue;
@@ -57,15 +58,6 @@ export function packagesOfTree({ entry }: TreeEntry, { packages }: Lock, built: 
     return built.has(location) ? [] : [[integrity, { key: packageKey(name, version, integrity), integrity }]];
   });
   return [...new Map(wanted).values()];
-}
-
-/** npm-install-checks, `checkPlatform`, but for libc. */
-function fitsMachine({ os, cpu }: LockPackage, request: NpmRequest): boolean {
-  const fits = (list: LockPackage['os'], actual: string): boolean => {
-    const names = typeof list === 'string' ? [list] : (list ?? []);
-    return !names.includes(`!${actual}`) && (names.every((name) => name.startsWith('!')) || names.includes(actual) || names.includes('any'));
-  };
-  return fits(os, request.os ?? process.platform) && fits(cpu, request.cpu ?? process.arch);
 }
 
 /** The wanted packages that are in the local cache, by integrity, and the others. */

@@ -1,10 +1,24 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { arch } from 'node:os';
+import type { LockPackage } from './lockfile.ts';
 import type { NpmRequest } from './recognise/request.ts';
 
 /** What a tree depends on besides its project: npm leaves out optional packages for other machines. */
 export function platformOf({ nodeVersion }: NpmRequest): string {
   return `node-${nodeVersion.replace(/^v/, '').split('.')[0] ?? ''}-${process.platform}-${arch()}-${libcName()}`;
+}
+
+/** Whether npm finds a package fit for the machine that a request is about (npm-install-checks, `checkPlatform`). */
+export function fitsPlatform({ os, cpu, libc }: LockPackage, request: Pick<NpmRequest, 'os' | 'cpu' | 'libc'>): boolean {
+  const system = request.os ?? process.platform;
+  const actualLibc = request.libc ?? (libc === undefined || system !== 'linux' ? undefined : libcName());
+  return fits(os, system) && fits(cpu, request.cpu ?? process.arch) && (libc === undefined || (actualLibc !== undefined && fits(libc, actualLibc)));
+}
+
+function fits(list: LockPackage['os'], actual: string): boolean {
+  const names = typeof list === 'string' ? [list] : (list ?? []);
+  if (names.length === 1 && names[0] === 'any') return true;
+  return !names.includes(`!${actual}`) && (names.every((name) => name.startsWith('!')) || names.includes(actual));
 }
 
 let known: string | undefined;

@@ -91,7 +91,7 @@ export function fingerprint(project: Project, request: NpmRequest, platform: str
   const settings = { command, omit: [...omit].sort(), ignoreScripts, dangerouslyAllowAllScripts, binLinks, engineStrict, force, legacyPeerDeps, strictPeerDeps, cpu, os, libc, allow, umask };
   const writing = { replaceRegistryHost, omitLockfileRegistryResolved, lockfileVersion };
   const registries = { registry: request.registry, scopes: [...request.scopes].sort() };
-  return sha256(JSON.stringify([2, npmVersion, nodeVersion, platform, settings, writing, registries, [...project.manifests], project.lockHash]));
+  return sha256(JSON.stringify([3, npmVersion, nodeVersion, platform, settings, writing, registries, [...project.manifests], project.lockHash]));
 }
 
 function readManifest(directory: string): Manifest {

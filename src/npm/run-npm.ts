@@ -2,7 +2,7 @@ import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { Decision, InstallContext } from '../context.ts';
 import type { MissReason } from '../stats/record.ts';
 import { builtDetails } from './built/details.ts';
-import { captureTree } from './capture.ts';
+import { captureTree, type Captured, type NotCaptured } from './capture.ts';
 import type { CollectDetails } from './collect.ts';
 import { keyOf, whyNotServed } from './eligible.ts';
 import type { Report } from './inside/plan.ts';
@@ -39,6 +39,11 @@ function noteRun(context: InstallContext, { project, why }: Pick<Left, 'project'
   context.note({ why, local, store, missed: Math.max(0, all - local - store), bytes: 0, ids: [] });
 }
 
+function treeDetails(key: EntryKey | undefined, captured: Captured | NotCaptured | undefined): Pick<CollectDetails, 'tree' | 'treeSkipped'> {
+  if (captured && 'whyNot' in captured) return { tree: undefined, treeSkipped: captured.whyNot };
+  return { tree: key && captured && { key, captured } };
+}
+
 /** npm is through, and has succeeded: whatever goes wrong here must not show. */
 function tryToCollect(context: InstallContext, request: NpmRequest, { before, key }: { readonly before: Project | undefined; readonly key: EntryKey | undefined }, report: Report | undefined, elapsed: number): void {
   try {
@@ -47,7 +52,7 @@ function tryToCollect(context: InstallContext, request: NpmRequest, { before, ke
     // An npm that has changed the project would not do the same the next time.
     const repeatable = keyOf(project, request).version === key?.version && whyNotServed(request, project) === undefined;
     const captured = repeatable ? captureTree(project, request, report) : undefined;
-    const details: CollectDetails = { npmCache, lock: withoutCredentials(project.lock.text), registries: { ...(request.registry !== undefined && { registry: request.registry }), scopes: [...request.scopes] }, npmVersion, nodeVersion, tree: key && captured && { key, captured }, built: report && builtDetails(context, request, project, report) };
+    const details: CollectDetails = { npmCache, lock: withoutCredentials(project.lock.text), registries: { ...(request.registry !== undefined && { registry: request.registry }), scopes: [...request.scopes] }, npmVersion, nodeVersion, ...treeDetails(key, captured), built: report && builtDetails(context, request, project, report) };
     context.collectAfterwards(details, elapsed);
   } catch {
     // A project that only npm can read, or a node_modules without a hidden lockfile.

@@ -13,6 +13,7 @@ import type { Sizes } from './placing.ts';
 import { readHidden, type Known } from './prepared.ts';
 import { pullPackages } from './pull.ts';
 import { readyPackages } from './ready-packages.ts';
+import { scriptPolicy } from './script-policy.ts';
 import { assemble } from './stage.ts';
 import { whyNotTrusted } from './trust.ts';
 
@@ -151,7 +152,7 @@ class Attempt {
   #trusted(tree: TreeEntry | undefined): TrustedTree | undefined {
     const { context, request, project } = this.#serving;
     const hidden = tree && readHidden(tree);
-    if (hidden && whyNotTrusted(tree.entry.meta, hidden, project.lock, request) === undefined) {
+    if (hidden && whyNotTrusted(tree.entry.meta, hidden, scriptPolicy(project), request) === undefined) {
       const { built } = tree.entry.meta;
       const ingredients = ingredientsAt(built, project.lock);
       return { ...tree, hidden, wanted: packagesOfTree(tree, hidden, new Set(built)), ingredients, builtKeys: keysOfBuilt(ingredients, { request, env: context.env }) };

@@ -1,21 +1,28 @@
 import { posix } from 'node:path';
+import { missingFrom } from './absent.ts';
 import { binsOf, isBin } from './bins.ts';
 import type { TreeMeta } from './entry.ts';
 import { isPairs, isTexts } from './forms.ts';
 import { comesInBundle, isInstalled, leftOutOf, type Lock, type LockPackage } from './lockfile.ts';
 import type { NpmRequest } from './recognise/request.ts';
+import { withScripts, type ScriptPolicy } from './script-policy.ts';
 
 /**
  * Why a tree may not be that of the project, whoever has made it, or undefined: every package must be one of the project's own lockfile, with
- * the integrity that is written there; only what npm may leave out may be absent; and links lead to where npm makes them lead.
+ * the integrity that is written there; only what npm may leave out may be absent; links lead to where npm makes them lead; and only packages
+ * whose install scripts npm may run here have been built, since nothing compares what is built with what the lockfile says.
  */
-export function whyNotTrusted(tree: TreeMeta, hidden: Lock, lock: Lock, request: NpmRequest): string | undefined {
+export function whyNotTrusted(tree: TreeMeta, hidden: Lock, project: ScriptPolicy, request: NpmRequest): string | undefined {
+  const { lock } = project;
   if (!isTree(tree)) return 'it is no tree';
+  const mayBeBuilt = new Set(withScripts(project, request));
+  const built = tree.built.find((location) => !mayBeBuilt.has(location) || !hidden.packages.has(location));
+  if (built !== undefined) return `${built} has no install scripts to be run`;
   for (const [location, entry] of hidden.packages) {
     if (JSON.stringify(entry) !== JSON.stringify(lock.packages.get(location))) return `${location} is another one than in the lockfile`;
   }
-  const absent = [...lock.packages].find(([location, entry]) => location !== '' && !hidden.packages.has(location) && !comesInBundle(location, lock.packages) && !isOmissible(entry, request));
-  if (absent) return `${absent[0]} is missing`;
+  const missing = missingFrom(hidden, lock, request);
+  if (missing !== undefined) return `${missing} is missing`;
   const placed = new Map<string, string>(tree.packages);
   for (const [location, entry] of hidden.packages) {
     const own = comesInBundle(location, hidden.packages) ? undefined : integrityOf(location, entry);
@@ -43,8 +50,4 @@ function targetOf(location: string, entry: LockPackage | undefined): string | un
 /** Of what comes out of a tarball. */
 function integrityOf(location: string, { link, integrity }: LockPackage): string | undefined {
   return !isInstalled(location) || link === true ? undefined : integrity;
-}
-
-function isOmissible({ dev, optional, devOptional, peer, extraneous }: LockPackage, { omit }: NpmRequest): boolean {
-  return optional === true || devOptional === true || extraneous === true || (dev === true && omit.has('dev')) || (peer === true && omit.has('peer'));
 }

@@ -20,6 +20,8 @@ export interface NpmRegistry {
   readonly url: string;
   /** Paths asked for since the start. */
   readonly requests: string[];
+  /** Paths that are answered with 503. */
+  readonly failing: Set<string>;
   publish(spec: PackageSpec): void;
   /** Connections are refused from here on, until `up`. */
   down(): Promise<void>;
@@ -28,11 +30,16 @@ export interface NpmRegistry {
 
 export async function startNpmRegistry(): Promise<NpmRegistry> {
   const requests: string[] = [];
+  const failing = new Set<string>();
   const tarballs = new Map<string, Buffer>();
   const documents = new Map<string, { name: string; 'dist-tags': Record<string, string>; versions: Record<string, unknown> }>();
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? '').slice(1);
     requests.push(path);
+    if (failing.has(path)) {
+      response.statusCode = 503;
+      return void response.end();
+    }
     const tarball = tarballs.get(path);
     const document = documents.get(path);
     if (tarball) return void response.end(tarball);
@@ -47,6 +54,7 @@ export async function startNpmRegistry(): Promise<NpmRegistry> {
   return {
     url,
     requests,
+    failing,
     publish(spec) {
       const { name, version } = spec;
       const tarball = makeTarball(spec);

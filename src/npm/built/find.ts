@@ -2,17 +2,11 @@ import { entryId, type EntryKey } from '../../cache/entry.ts';
 import type { LocalCache, LocalEntry } from '../../cache/local.ts';
 import type { InstallContext, Remote } from '../../context.ts';
 import { abiOf } from '../facts.ts';
-import { comesInBundle, isInstalled, type Lock } from '../lockfile.ts';
-import type { NpmRequest } from '../recognise/request.ts';
+import type { Lock } from '../lockfile.ts';
 import { builtKey, ingredientsOf, type BuildContext, type BuiltMeta, type Ingredients } from './key.ts';
 
 /** An entry of a package as its own install scripts have left it. */
 export type BuiltEntry = LocalEntry<BuiltMeta>;
-
-/** The packages of a lockfile that have install scripts, if those are to be run: by location. */
-export function withScripts({ packages }: Lock, { ignoreScripts }: NpmRequest): string[] {
-  return ignoreScripts ? [] : [...packages].flatMap(([location, { hasInstallScript, link }]) => (isInstalled(location) && hasInstallScript === true && link !== true && !comesInBundle(location, packages) ? [location] : []));
-}
 
 /** What packages are built of, by location; without those that have no integrity. */
 export function ingredientsAt(locations: readonly string[], lock: Lock): Map<string, Ingredients> {

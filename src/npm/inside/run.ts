@@ -3,10 +3,11 @@ import { dirname } from 'node:path';
 import gte from 'semver/functions/gte.js';
 import type { InstallContext, Outcome } from '../../context.ts';
 import type { PackageEntry } from '../entry.ts';
-import { builtKeys, findBuilt, ingredientsAt, pullBuilt, withScripts } from '../built/find.ts';
+import { builtKeys, findBuilt, ingredientsAt, pullBuilt } from '../built/find.ts';
 import { feed } from '../feed.ts';
 import { findPackages, tellProblem, wantedPackages, type Wanted } from '../packages.ts';
 import { pullPackages } from '../pull.ts';
+import { scriptPolicy, withScripts } from '../script-policy.ts';
 import type { Project } from '../project.ts';
 import type { NpmRequest } from '../recognise/request.ts';
 import type { Sources } from '../output.ts';
@@ -49,7 +50,7 @@ function makePlan(context: InstallContext, request: NpmRequest, project: Project
   const report = context.newReport();
   if (report === undefined) return undefined;
   // Who wants to see what scripts print has them run.
-  const built = request.foregroundScripts ? [] : findBuilt(cache, builtKeys(ingredientsAt(withScripts(project.lock, request), project.lock), { request, env }));
+  const built = request.foregroundScripts ? [] : findBuilt(cache, builtKeys(ingredientsAt(withScripts(scriptPolicy(project), request), project.lock), { request, env }));
   return {
     cacheDir: dirname(cache.root),
     umask: owner.umask | request.umask,
@@ -83,7 +84,7 @@ function readReport(path: string): Report | undefined {
 const SAMPLE = 16;
 
 /** What of the missing packages could be pulled, by integrity. */
-async function pullMissing(context: InstallContext, request: NpmRequest, { lock }: Project, missing: readonly Wanted[]): Promise<ReadonlyMap<string, PackageEntry>> {
+async function pullMissing(context: InstallContext, request: NpmRequest, project: Project, missing: readonly Wanted[]): Promise<ReadonlyMap<string, PackageEntry>> {
   const remote = missing.length === 0 ? undefined : await context.openRemote();
   if (!remote) return new Map();
   try {
@@ -91,7 +92,7 @@ async function pullMissing(context: InstallContext, request: NpmRequest, { lock 
     const first = await pullPackages(context, remote, sample);
     if (first.size === 0) return first;
     const others = await pullPackages(context, remote, rest);
-    await pullBuilt(context, remote, builtKeys(ingredientsAt(withScripts(lock, request), lock), { request, env: context.env }));
+    await pullBuilt(context, remote, builtKeys(ingredientsAt(withScripts(scriptPolicy(project), request), project.lock), { request, env: context.env }));
     return new Map([...first, ...others]);
   } finally {
     tellProblem(remote, request, context.printError);
