@@ -42,6 +42,15 @@ one_line() {
   esac
 }
 
+# no_credentials URL: they would end up in a file, and in what is printed. An ARN has colons, too.
+no_credentials() {
+  case ${1#*://} in
+    arn:*) ;;
+    *) authority=${1#*://}
+       case ${authority%%/*} in *[:@]*) fail '--store: credentials do not belong there, but into the AWS settings' 2 ;; esac ;;
+  esac
+}
+
 parse_arguments() {
   prefix= store= cache= uninstall= settings=
   while [ $# -gt 0 ]; do
@@ -58,7 +67,7 @@ parse_arguments() {
         case $1 in
           --prefix) prefix=$(absolute "$2") ;;
           --cache) cache=$(absolute "$2") ;;
-          --store) case $2 in *://*) store=$2 ;; *) store=$(absolute "$2") ;; esac ;;
+          --store) case $2 in *://*) no_credentials "$2" && store=$2 ;; *) store=$(absolute "$2") ;; esac ;;
           --set)
             case $2 in *=*) ;; *) fail "--set takes KEY=VALUE, not $2" 2 ;; esac
             settings="$settings$2
@@ -230,7 +239,7 @@ install() {
   link_names
   [ -z "$settings" ] || check_config
   echo "pkg-cache is installed in $prefix"
-  sed -n -e 's/^cache_dir = /  &/p' -e 's/^store = /  &/p' "$prefix/config"
+  sed -n -e 's/^cache_dir = /  &/p' -e '/^store = .*:\/\/[^/]*[:@]/ s/:\/\/.*/:\/\/…/' -e 's/^store = /  &/p' "$prefix/config"
   echo 'Put it in front of the real tools:'
   echo
   echo "export PATH=\"$(printf '%s\n' "$prefix/shims" | sed 's/[\\"$`]/\\&/g'):\$PATH\""

@@ -15,6 +15,7 @@ export interface Source {
   readonly level: 'environment' | 'user' | 'installation' | 'system';
   /** The variable; or the file, and in which line. */
   readonly name: string;
+  /** In what `inspectSettings` gives: as it may be shown. */
   readonly text: string;
 }
 
@@ -77,7 +78,8 @@ export function inspectSettings(env: Env, files: readonly ConfigFile[]): { rows:
     const text = env[setting.variable] ?? '';
     const said: Source[] = text === '' ? [] : [{ level: 'environment', name: setting.variable, text }];
     const sources = [...said, ...configured.flatMap((lines) => lines.get(setting.key) ?? [])];
-    return { name, setting, value: evaluate(setting, sources, complain), sources };
+    const value = evaluate(setting, sources, complain);
+    return { name, setting, value, sources: sources.map((source) => ({ ...source, text: setting.type.show?.(source.text) ?? source.text })) };
   });
   return { rows, problems };
 }

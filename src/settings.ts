@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { LinkMode } from './cache/copy.ts';
 import { parseRules, type Rule } from './policy.ts';
+import { parseLocation } from './store/location.ts';
 
 /** How the text of a setting is read. */
 export interface SettingType<T> {
@@ -10,6 +11,8 @@ export interface SettingType<T> {
   readonly parse: (text: string) => T | undefined;
   /** What is wrong with a text that means nothing; without the text itself where that may hold a credential. */
   readonly complain: (text: string) => string;
+  /** How a text is shown to people, where it may hold a credential. */
+  readonly show?: (text: string) => string;
   /** A list: what several lines, files or the environment say adds up. */
   readonly list?: true;
 }
@@ -33,10 +36,14 @@ const DIRECTORY: SettingType<string> = {
   complain: (text) => `${text} is not an absolute path`,
 };
 
+/** Stands for a text that cannot be used, and that may hold a credential. */
+const HIDDEN = '(not shown)';
+
 const LOCATION: SettingType<string> = {
   takes: '`s3://bucket/prefix`, an absolute path, or a `file://` URL',
-  parse: (text) => (/^(s3|file):\/\/./.test(text) || isAbsolute(text) ? text : undefined),
-  complain: () => 'the store is neither s3://bucket/prefix nor a directory',
+  parse: (text) => (parseLocation(text) === undefined ? undefined : text),
+  complain: (text) => `the store is neither s3://bucket/prefix nor a directory${text.includes('@') ? '; credentials do not belong there, but into the AWS settings' : ''}`,
+  show: (text) => (parseLocation(text) === undefined ? HIDDEN : text),
 };
 
 function oneOf<T>(values: Readonly<Record<string, T>>): SettingType<T> {
@@ -57,6 +64,7 @@ const RULES: SettingType<readonly Rule[]> = {
     const wrong = text.split(/[\s,]+/).find((word) => word !== '' && parseRules(word) === undefined) ?? '';
     return `${wrong.includes('/') ? 'one of the rules' : wrong} is neither a name, name==version, a pattern with * nor an http(s) URL`; // a URL may hold a credential
   },
+  show: (text) => text.replace(/[^\s,]+/g, (word) => parseRules(word)?.[0]?.text ?? HIDDEN),
   list: true,
 };
 

@@ -49,7 +49,7 @@ function files(...texts: string[]): ConfigFile[] {
 it.each([
   ['nothing', {}, undefined, {}],
   ['an empty file', {}, '', {}],
-  ['a file', {}, 'cache_dir = /c\nstore = s3://b/p\nlink_mode = hardlink\nready_copies = off\n', { cacheDir: '/c', store: 's3://b/p', linkMode: 'hardlink', readyCopies: false }],
+  ['a file', {}, 'cache_dir = /c\nstore = s3://bucket/p\nlink_mode = hardlink\nready_copies = off\n', { cacheDir: '/c', store: 's3://bucket/p', linkMode: 'hardlink', readyCopies: false }],
   ['an environment', { PKG_CACHE_DIR: '/c', PKG_CACHE_STORE: '/s', PKG_CACHE_LINK_MODE: 'hardlink', PKG_CACHE_READY_COPIES: 'off' }, undefined, { cacheDir: '/c', store: '/s', linkMode: 'hardlink', readyCopies: false }],
   ['both: the environment wins', { PKG_CACHE_DIR: '/e' }, 'cache_dir = /c\nstore = /s\n', { cacheDir: '/e', store: '/s' }],
   ['empty variables, which count as not set', { PKG_CACHE_DIR: '', PKG_CACHE_STORE: '' }, 'cache_dir = /c\n', { cacheDir: '/c' }],
@@ -71,6 +71,8 @@ describe('a mistake is named', () => {
     [{}, 'cache_dir = ~/x\n', /config, line 1: ~\/x is not an absolute path$/],
     [{ PKG_CACHE_STORE: 'bucket/prefix' }, undefined, /^PKG_CACHE_STORE: /],
     [{ PKG_CACHE_STORE: 's3://' }, undefined, /^PKG_CACHE_STORE: /],
+    [{ PKG_CACHE_STORE: 's3://key:secret@bucket/x' }, undefined, /^(?!.*secret)PKG_CACHE_STORE: .*credentials do not belong there/],
+    [{ PKG_CACHE_STORE: 's3://bucket/a b' }, undefined, /^PKG_CACHE_STORE: /],
     [{ PKG_CACHE_STORE: 'https://user:secret@h/x' }, undefined, /^(?!.*secret)PKG_CACHE_STORE: /],
     [{ PKG_CACHE_LINK_MODE: 'toString' }, undefined, /^PKG_CACHE_LINK_MODE: toString is none of private, hardlink$/],
     [{ PKG_CACHE_READY_COPIES: 'yes' }, undefined, /^PKG_CACHE_READY_COPIES: yes is none of on, off$/],
@@ -119,6 +121,13 @@ describe('several places', () => {
     const { rows, problems } = inspectSettings({ PKG_CACHE_LINK_MODE: 'soft' }, files('no_such = 1', 'cache_dir = here'));
     expect(problems.map(({ message }) => message.replace(/^.*(?=config)/, ''))).toEqual(['config, line 1: there is no setting no_such', 'config, line 1: here is not an absolute path', 'PKG_CACHE_LINK_MODE: soft is none of private, hardlink']);
     expect(rows.find(({ name }) => name === 'linkMode')).toMatchObject({ value: undefined });
+  });
+
+  it.each(['s3://key:secret@bucket/x', 's3://AKIA:a/secret@bucket', 'https://user:secret@host/x', 'file://user:secret@host/x', 's3://bucket/x?token=secret'])('%s is not shown, if it cannot be a store', (text) => {
+    const rows = inspectSettings({ PKG_CACHE_STORE: text, PKG_CACHE_BLOCKED: 'good https://user:secret@host/ !https://secret@' }, files(`store = ${text}`)).rows;
+    const shown = JSON.stringify(rows.filter(({ sources }) => sources.length > 0).map(({ sources }) => sources));
+    expect(shown).not.toContain('secret');
+    expect(shown).toContain('good https://host (not shown)');
   });
 
   it('one that is there and cannot be read is a problem, one that is not there is none', () => {

@@ -15,6 +15,9 @@ import type { Payload, Range, StoredObject } from './store.ts';
 /** Payloads above this many bytes are sent in parts, and only parts of them are in memory. */
 const SINGLE_PUT = 16 * 1024 * 1024;
 
+/** How many pages of a listing may have nothing in them before it counts as its end. */
+const EMPTY_PAGES = 10;
+
 export interface S3Location {
   readonly bucket: string;
   /** Without slashes at its ends; may be empty. */
@@ -65,10 +68,16 @@ class S3Backend implements Backend {
     const base = this.#location.prefix === '' ? '' : `${this.#location.prefix}/`;
     const query = { Bucket: this.#location.bucket, Prefix: base + prefix, MaxKeys: limit, StartAfter: after === undefined ? undefined : base + after };
     try {
-      const { Contents = [], IsTruncated } = await this.#clients.reads.send(new ListObjectsV2Command(query), { abortSignal: signal });
-      if (IsTruncated === undefined) throw this.#notS3();
-      const objects = Contents.map(({ Key = '', Size = 0, LastModified }) => ({ key: Key.slice(base.length), size: Size, modified: LastModified?.getTime() ?? 0 }));
-      return { objects, more: IsTruncated };
+      for (let page = 0, ContinuationToken: string | undefined; ; page++) {
+        const answer = await this.#clients.reads.send(new ListObjectsV2Command({ ...query, ContinuationToken }), { abortSignal: signal });
+        const { Contents = [], IsTruncated: more, NextContinuationToken } = answer;
+        if (more === undefined) throw this.#notS3();
+        const objects = Contents.map(({ Key = '', Size = 0, LastModified }) => ({ key: Key.slice(base.length), size: Size, modified: LastModified?.getTime() ?? 0 }));
+        // Some compatibles begin with the key itself; of a page with nothing else in it there is nothing to go on from.
+        const behind = objects.filter(({ key }) => key !== after);
+        if (behind.length > 0 || !more || NextContinuationToken === undefined || page === EMPTY_PAGES) return { objects: behind, more };
+        ContinuationToken = NextContinuationToken;
+      }
     } catch (error) {
       throw s3Failure(this.label, error);
     }

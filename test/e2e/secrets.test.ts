@@ -185,3 +185,29 @@ it('of a store', async () => {
   await expectNoLeak(worker, release);
   expect((await run('grep', ['-r', 'test-secret-key', worker.cache])).stdout).toBe('');
 });
+
+describe('of a setting', () => {
+  const WRONG = [`s3://AKIA:a/${SECRET}@bucket`, `s3://bucket/prefix?X-Amz-Security-Token=${SECRET}`];
+
+  it.each(WRONG.map((location) => [location.replace(SECRET, '…'), location] as const))('a store at %s is refused, and never shown', async (_shown, location) => {
+    const { worker, release } = held({ PKG_CACHE_STORE: location });
+    const commands = [...COMMANDS, ['config', '--json'], ['config', 'get', 'store'], ['config', 'set', 'store', location], ['doctor', '--json'], ['status'], ['flush'], ['explain', '--', 'pip', 'install', 'ash==1.0']];
+    const venv = await lab.world.venv();
+    const outcomes = [await worker.pip(venv, ['install', '-v', 'ash==1.0', '--index-url', lab.world.index.url])];
+    for (const command of commands) outcomes.push(await worker.cli(command));
+    for (const { stdout, stderr } of outcomes) expect(`${stdout}${stderr}`).not.toContain(SECRET);
+    expect(outcomes[0]).toMatchObject({ code: 0, stderr: expect.stringContaining('PKG_CACHE_STORE: the store is neither') });
+    release();
+    expect(leaks([lab.world.box.home])).toEqual([]);
+  });
+
+  it('rules about an index whose URL has a password are shown without it', async () => {
+    const { worker, release } = held({ PKG_CACHE_BLOCKED: `good, https://user:${SECRET}@index.example/simple !http://${SECRET}@` });
+    for (const command of [['config'], ['config', '--json'], ['config', 'get', 'blocked'], ['doctor'], ['doctor', '--json']]) {
+      const { stdout, stderr } = await worker.cli(command);
+      expect(`${stdout}${stderr}`).not.toContain(SECRET);
+      expect(stdout).toContain('good, https://index.example/simple (not shown)');
+    }
+    release();
+  });
+});

@@ -1,4 +1,6 @@
-import type { IncomingMessage } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -7,7 +9,7 @@ import { memoryCircuit } from '../../src/store/circuit.ts';
 import { memoryFacts, type StoreFacts } from '../../src/store/facts.ts';
 import { openStore } from '../../src/store/open.ts';
 import { startFaultServer, type Fault } from '../support/fault-server.ts';
-import { startS3, type S3Server } from '../support/s3-server.ts';
+import { s3Env, startS3, type S3Server } from '../support/s3-server.ts';
 import { BUILD_MS, failure, read, temporaryDirectory } from './helpers.ts';
 
 let s3: S3Server;
@@ -92,4 +94,41 @@ it('goes on where unfinished uploads cannot be listed', async () => {
   expect(await ifAllowed(() => store.tidy(), (why) => told.push(why))).toBeUndefined();
   expect(told.join()).toContain('NotImplemented, 501');
   await stop();
+});
+
+/** A listing of `keys` by a server that begins with the key that is to be followed, as some compatibles do. */
+async function inclusive(keys: readonly string[]): Promise<{ url: string; stop: () => Promise<void> }> {
+  const server = createServer((req, res) => {
+    const query = new URL(req.url ?? '', 'http://host').searchParams;
+    const from = query.get('continuation-token') ?? query.get('start-after') ?? '';
+    const left = keys.filter((key) => (query.has('continuation-token') ? key > from : key >= from));
+    const page = left.slice(0, Number(query.get('max-keys')));
+    const contents = page.map((key) => `<Contents><Key>${key}</Key><Size>1</Size><LastModified>2026-01-01T00:00:00.000Z</LastModified></Contents>`);
+    const next = `<IsTruncated>${left.length > page.length}</IsTruncated><NextContinuationToken>${page.at(-1)}</NextContinuationToken>`;
+    res.setHeader('content-type', 'application/xml');
+    res.end(`<?xml version="1.0"?><ListBucketResult><Name>test-bucket</Name>${next}${contents.join('')}</ListBucketResult>`);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const stop = async (): Promise<void> => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, stop };
+}
+
+it.each([1, 2, 3, 1000])('lists in pages of %d where start-after is inclusive', async (limit) => {
+  const keys = ['a', 'b', 'c', 'd', 'e'];
+  const server = await inclusive(keys.map((key) => `p/${key}`));
+  const store = await openStore('s3://test-bucket/p', { env: s3Env(server.url), circuit: memoryCircuit() });
+  expect((await store.list('', { after: 'c' })).objects.map(({ key }) => key)).toEqual(['d', 'e']);
+  const seen: string[] = [];
+  for (let after: string | undefined, more = true; more; more = after !== undefined) {
+    const page = await store.list('', { after, limit });
+    seen.push(...page.objects.map(({ key }) => key));
+    after = page.next;
+  }
+  expect(seen).toEqual(keys);
+  store.close();
+  await server.stop();
 });
