@@ -83,13 +83,18 @@ function versionedScripts(points: readonly EntryPoint[], [major, minor]: readonl
   return [...versioned, ...rest];
 }
 
+/** pip keeps them in a dictionary (get_entrypoints in pip/_internal/operations/install/wheel.py). */
+function lastOfEachName(points: readonly EntryPoint[] = []): EntryPoint[] {
+  return [...new Map(points.map((point) => [point.name, point])).values()];
+}
+
 /** Reads the two script groups of `entry_points.txt` (an INI file; entry points specification). */
 export function parseEntryPoints(text: string): { console: EntryPoint[]; gui: EntryPoint[] } {
   const groups = new Map<string, EntryPoint[]>();
   let group = '';
   for (const raw of text.split(/\r?\n/)) {
     const line = raw.trim();
-    if (line === '' || line.startsWith('#') || line.startsWith(';')) continue;
+    if (line === '' || line.startsWith('#')) continue;
     const section = /^\[(.*)\]$/.exec(line)?.[1];
     if (section !== undefined) {
       group = section.trim();
@@ -101,5 +106,5 @@ export function parseEntryPoints(text: string): { console: EntryPoint[]; gui: En
     points.push({ name: line.slice(0, equals).trim(), value: line.slice(equals + 1).trim() });
     groups.set(group, points);
   }
-  return { console: groups.get('console_scripts') ?? [], gui: groups.get('gui_scripts') ?? [] };
+  return { console: lastOfEachName(groups.get('console_scripts')), gui: lastOfEachName(groups.get('gui_scripts')) };
 }

@@ -26,6 +26,8 @@ export interface WheelSpec {
   readonly rootIsPurelib?: boolean;
   /** Paths in the wheel that carry the executable bit. */
   readonly executables?: readonly string[];
+  /** Makes other rows of RECORD of those that belong there (without RECORD's own). */
+  readonly record?: (rows: readonly string[]) => readonly string[];
 }
 
 export interface BuiltArchive {
@@ -40,7 +42,7 @@ export function makeWheel(directory: string, spec: WheelSpec): BuiltArchive {
   const stem = `${spec.name.replace(/[-_.]+/g, '_')}-${spec.version}`;
   const filename = `${stem}-${spec.tag ?? 'py3-none-any'}.whl`;
   const entries = wheelEntries(spec, stem);
-  const bytes = zip([...entries, record(stem, entries)]);
+  const bytes = zip([...entries, record(stem, entries, spec.record)]);
   return write(directory, filename, bytes, metadata(spec));
 }
 
@@ -98,11 +100,11 @@ function entryPoints(spec: WheelSpec): string {
   return section('console_scripts', spec.consoleScripts) + section('gui_scripts', spec.guiScripts);
 }
 
-function record(stem: string, entries: readonly ZipEntry[]): ZipEntry {
+function record(stem: string, entries: readonly ZipEntry[], change: WheelSpec['record'] = (rows) => rows): ZipEntry {
   const path = `${stem}.dist-info/RECORD`;
   const rows = entries.map((entry) => {
     const digest = createHash('sha256').update(entry.data).digest('base64url');
     return `${entry.path.includes(',') ? `"${entry.path}"` : entry.path},sha256=${digest},${entry.data.length}`;
   });
-  return { path, data: Buffer.from(`${[...rows, `${path},,`].join('\n')}\n`) };
+  return { path, data: Buffer.from(`${[...change(rows), `${path},,`].join('\n')}\n`) };
 }

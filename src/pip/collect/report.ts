@@ -6,6 +6,8 @@ export interface ReportedInstall {
   readonly version: string;
   readonly archive: { readonly filename: string; readonly sha256: string };
   readonly isWheel: boolean;
+  /** Whether the user named it, so that pip marks it by a REQUESTED. */
+  readonly isRequested: boolean;
   /** Whether its index has withdrawn the release (PEP 592); undefined from a pip that does not say (before 23.3). */
   readonly isYanked: boolean | undefined;
 }
@@ -14,6 +16,7 @@ interface RawItem {
   readonly download_info?: { readonly url?: string; readonly archive_info?: { readonly hash?: string; readonly hashes?: Record<string, string> } };
   readonly is_direct?: boolean;
   readonly is_yanked?: boolean;
+  readonly requested?: boolean;
   readonly metadata?: { readonly name?: string; readonly version?: string; readonly requires_dist?: readonly string[] };
 }
 
@@ -51,12 +54,12 @@ export function readReport(path: string | undefined): Report | undefined {
   }
 }
 
-function fromIndex({ download_info: download, is_direct: direct, is_yanked: isYanked, metadata }: RawItem): ReportedInstall[] {
+function fromIndex({ download_info: download, is_direct: direct, is_yanked: isYanked, requested, metadata }: RawItem): ReportedInstall[] {
   const archive = download?.archive_info;
   const sha256 = archive?.hashes?.['sha256'] ?? /^sha256=([0-9a-f]{64})$/.exec(archive?.hash ?? '')?.[1];
   const filename = archiveName(download?.url ?? '');
   if (direct || !sha256 || !filename || !metadata?.name || !metadata.version) return [];
-  return [{ name: metadata.name, version: metadata.version, archive: { filename, sha256 }, isWheel: filename.endsWith('.whl'), isYanked }];
+  return [{ name: metadata.name, version: metadata.version, archive: { filename, sha256 }, isWheel: filename.endsWith('.whl'), isRequested: requested === true, isYanked }];
 }
 
 function archiveName(url: string): string | undefined {

@@ -1,16 +1,17 @@
+import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readFileSync, utimesSync, writeFileSync, type Stats } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { assertDistinctPaths, assertSafePath } from '../../archive/paths.ts';
 import type { EntryFile, EntryKey } from '../../cache/entry.ts';
 import type { LocalCache, LocalEntry, Staging } from '../../cache/local.ts';
-import { PkgCacheError } from '../../errors.ts';
+import { PkgCacheError, systemCode } from '../../errors.ts';
 import { sha256, sha256Base64Url } from '../../hash.ts';
 import type { EntryPoint, OutsideRow, PipMeta, SchemeKey } from '../entry.ts';
 import { parseMetadata } from '../metadata.ts';
 import { formatRecord, parseRecord, type RecordRow } from '../record.ts';
 import { isPlainEntryPoint, parseEntryPoints, plainShebang } from '../scripts.ts';
 import { assertCurrentBytecode, bytecodeSource } from './bytecode.ts';
-import { copyHashed } from './copy-hashed.ts';
+import { copyHashed, type Copied } from './copy-hashed.ts';
 import type { CollectDetails } from './job.ts';
 import { SchemeMap, type Located } from './locate.ts';
 import type { ReportedInstall } from './report.ts';
@@ -25,7 +26,7 @@ import type { ReportedInstall } from './report.ts';
 export function snapshot(cache: LocalCache, key: EntryKey, details: CollectDetails, install: ReportedInstall, distInfo: string): LocalEntry<PipMeta> {
   const staging = cache.stage(key);
   try {
-    return new Snapshot(staging, details, distInfo).publish(key, install);
+    return new Snapshot(staging, details, distInfo, install.isRequested).publish(key, install);
   } catch (error) {
     staging.discard();
     throw error;
@@ -36,6 +37,7 @@ class Snapshot {
   readonly #staging: Staging;
   readonly #details: CollectDetails;
   readonly #distInfo: string;
+  readonly #requested: boolean;
   readonly #lib: 'purelib' | 'platlib';
   readonly #map: SchemeMap;
   readonly #entryPoints: { console: EntryPoint[]; gui: EntryPoint[] };
@@ -44,10 +46,11 @@ class Snapshot {
   readonly #pythonScripts: string[] = [];
   readonly #madeDirectories = new Set<string>();
 
-  constructor(staging: Staging, details: CollectDetails, distInfo: string) {
+  constructor(staging: Staging, details: CollectDetails, distInfo: string, requested: boolean) {
     this.#staging = staging;
     this.#details = details;
     this.#distInfo = distInfo;
+    this.#requested = requested;
     const { purelib, platlib } = details.layout.actual;
     const home = existsSync(join(purelib, distInfo)) ? purelib : platlib;
     const wheel = readFileSync(join(home, distInfo, 'WHEEL'), 'utf8');
@@ -58,8 +61,8 @@ class Snapshot {
 
   publish(key: EntryKey, install: ReportedInstall): LocalEntry<PipMeta> {
     mkdirSync(this.#staging.tree, { recursive: true });
-    const inside = parseRecord(this.#readInfo('RECORD')).filter((row) => this.#take(row));
-    this.#writeRecord(inside);
+    const inside = this.#byFile(parseRecord(this.#readInfo('RECORD'))).filter((rows) => this.#take(rows));
+    this.#writeRecord(inside.flat());
     assertDistinctPaths(this.#files.map((file) => file.path), 'ENTRY_INVALID');
     return this.#staging.publish(key, { version: install.version, archive: install.archive, meta: this.#meta(install) }, this.#files);
   }
@@ -82,54 +85,90 @@ class Snapshot {
     };
   }
 
-  /** Copies the file of a row. Whether the row belongs into the entry's RECORD as it is. */
-  #take(row: RecordRow): boolean {
-    const [path] = row;
+  /** RECORD may name a file more than once: a wheel that ships bytecode has a row for it, and one of what pip compiled in its place. */
+  #byFile(rows: readonly RecordRow[]): RecordRow[][] {
+    const groups = new Map<string, RecordRow[]>();
+    for (const row of rows) {
+      const file = normalize(row[0]);
+      const group = groups.get(file);
+      if (group) group.push(row);
+      else groups.set(file, [row]);
+    }
+    return [...groups.values()];
+  }
+
+  /** Copies the file that these rows are of. Whether they belong into the entry's RECORD as they are. */
+  #take(rows: readonly RecordRow[]): boolean {
+    const [path] = rows[0] as RecordRow;
     if (path === `${this.#distInfo}/RECORD`) return true;
-    if (path === `${this.#distInfo}/REQUESTED`) return false;
+    if (path === `${this.#distInfo}/REQUESTED`) return this.#skipRequested(rows);
     if (path === `${this.#distInfo}/direct_url.json`) throw invalid('it was installed from a URL');
-    // A script of the wheel that pip replaced by a generated one keeps its row under the wheel's own name.
-    if (/^[^/]+\.data\/scripts\//.test(path)) return true;
+    // pip leaves no file there. The row of a script that it generated itself, or the second one of a file, keeps the wheel's own name.
+    if (DATA_SCHEME.test(path)) return true;
     const located = this.#map.locate(path);
     if (located.scheme === this.#lib) {
-      this.#copy(row, located);
+      this.#copy(rows, located);
       return true;
     }
-    if (located.scheme === 'scripts') this.#takeScript(row, located);
-    else this.#takeOutside(row, located);
+    if (located.scheme === 'scripts') this.#takeScript(rows, located);
+    else this.#takeOutside(rows, located);
     return false;
   }
 
-  #takeOutside(row: RecordRow, located: Located): void {
-    const size = this.#copy(row, located);
-    this.#outside.push({ scheme: located.scheme, path: located.path, hash: row[1], size: row[2] === '' ? 0 : size });
+  /** pip's mark of what the user named is made anew. One that the wheel brings cannot be told from it. */
+  #skipRequested(rows: readonly RecordRow[]): false {
+    const [, hash] = rows[0] as RecordRow;
+    if (!this.#requested || rows.length > 1 || hash !== EMPTY_FILE) throw invalid('the wheel brings a REQUESTED of its own');
+    return false;
   }
 
-  #takeScript(row: RecordRow, located: Located): void {
+  #takeOutside(rows: readonly RecordRow[], located: Located): void {
+    this.#copy(rows, located);
+    for (const [path, hash, size] of rows) {
+      if ((hash === '') !== (size === '') || String(Number(size)) !== (size || '0')) throw invalid(`RECORD gives no plain size of ${path}`);
+      this.#outside.push({ scheme: located.scheme, path: located.path, hash, size: Number(size) });
+    }
+  }
+
+  #takeScript(rows: readonly RecordRow[], located: Located): void {
     // pip compiles scripts that are called *.py as well.
-    if (bytecodeSource(located.path, this.#details.cacheTag) !== undefined) return this.#takeOutside(row, located);
+    if (bytecodeSource(located.path, this.#details.cacheTag) !== undefined) return this.#takeOutside(rows, located);
+    const [[path, hash]] = rows as [RecordRow];
     const names = [...this.#entryPoints.console, ...this.#entryPoints.gui].map(({ name }) => name);
     // Generated scripts are made anew; pip's own have versions in their names that its metadata does not.
-    if (names.includes(located.path) || isVersioned(located.path, names)) return;
+    const generated = isVersioned(located.path, names) ? 1 : names.filter((name) => name === located.path).length;
+    if (rows.length !== (generated || 1)) throw invalid(`RECORD names ${path} ${rows.length} times`);
+    if (generated > 0) return;
     const bytes = readFileSync(located.actual);
-    if (row[1] !== `sha256=${sha256Base64Url(bytes)}`) throw invalid(`${row[0]} is not what RECORD says`);
+    if (hash !== `sha256=${sha256Base64Url(bytes)}`) throw differing(path);
     const end = bytes.indexOf(0x0a) + 1;
     const own = bytes.subarray(0, end).toString('utf8') === plainShebang(this.#details.executable);
     if (own) this.#pythonScripts.push(located.path);
-    else this.#outside.push({ scheme: 'scripts', path: located.path, hash: row[1], size: bytes.length });
+    else this.#outside.push({ scheme: 'scripts', path: located.path, hash, size: bytes.length });
     this.#write(located, own ? Buffer.concat([Buffer.from('#!python\n'), bytes.subarray(end)]) : bytes, lstatSync(located.actual));
   }
 
-  /** Copies a file, checks it against its row, and returns its size. */
-  #copy([path, hash]: RecordRow, { scheme, path: relative, actual }: Located): number {
+  /** Copies a file, and checks it: what pip compiled against its source, anything else against its hash, of which one row has to be right. */
+  #copy(rows: readonly RecordRow[], { scheme, path: relative, actual }: Located): void {
+    const [[path]] = rows as [RecordRow];
     const target = this.#target(scheme, relative);
-    const copied = copyHashed(actual, target.file);
-    const source = hash === '' ? bytecodeSource(path, this.#details.cacheTag) : undefined;
+    const copied = this.#copyFile(path, actual, target.file);
+    const source = rows.some(([, hash]) => hash === '') ? bytecodeSource(normalize(path), this.#details.cacheTag) : undefined;
     if (source !== undefined) assertCurrentBytecode(target.file, this.#map.locate(source).actual, this.#details.magic);
-    else if (hash !== `sha256=${copied.digest.toString('base64url')}`) throw invalid(`${path} is not what RECORD says`);
+    else if (rows.every(([, hash]) => hash === '')) throw invalid(`RECORD has no hash of ${path}`);
+    else if (!rows.some(([, hash]) => hasHash(target.file, copied.digest, hash))) throw differing(path);
     const { size, digest, executable, mtimeMs } = copied;
     this.#files.push({ path: target.path, size, sha256: digest.toString('hex'), executable, ...timeOf(path, mtimeMs) });
-    return size;
+  }
+
+  #copyFile(path: string, from: string, to: string): Copied {
+    try {
+      return copyHashed(from, to);
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') throw invalid(`RECORD names ${path}, which is not there`);
+      if (systemCode(error) === 'ELOOP') throw invalid(`${path} is a symbolic link`);
+      throw error;
+    }
   }
 
   #write({ scheme, path }: Located, bytes: Buffer, { mode, mtimeMs }: Pick<Stats, 'mode' | 'mtimeMs'>): void {
@@ -168,6 +207,12 @@ class Snapshot {
   }
 }
 
+/** A path of a wheel whose files pip puts elsewhere (is_data_scheme_path in pip/_internal/operations/install/wheel.py). */
+const DATA_SCHEME = /^[^/]+\.data\//;
+
+/** What RECORD says of a file without contents. */
+const EMPTY_FILE = `sha256=${sha256Base64Url('')}`;
+
 function isVersioned(script: string, names: readonly string[]): boolean {
   return (names.includes('pip') && /^pip\d+(\.\d+)?$/.test(script)) || (names.includes('easy_install') && /^easy_install-\d+\.\d+$/.test(script));
 }
@@ -175,6 +220,18 @@ function isVersioned(script: string, names: readonly string[]): boolean {
 /** Bytecode refers to its source by time and size; no other file's time matters. */
 function timeOf(path: string, mtimeMs: number): Pick<EntryFile, 'mtime'> {
   return path.endsWith('.py') ? { mtime: Math.trunc(mtimeMs / 1000) } : {};
+}
+
+/** Whether a file has the hash that a row gives: SHA-256, which is known already, or a longer one of its kind. */
+function hasHash(file: string, sha256: Buffer, hash: string): boolean {
+  const [algorithm = '', digest] = hash.split('=');
+  if (algorithm === 'sha256') return digest === sha256.toString('base64url');
+  return /^sha(384|512)$/.test(algorithm) && digest === createHash(algorithm).update(readFileSync(file)).digest('base64url');
+}
+
+/** Changed by somebody, or by another distribution that has a file of this name. */
+function differing(path: string): PkgCacheError {
+  return invalid(`${path} is not what RECORD says`);
 }
 
 function invalid(message: string): PkgCacheError {

@@ -26,7 +26,10 @@ export function finishTree(source: string, finishing: Finishing): void {
   const outside = meta.outside
     .filter((row) => row.hash !== undefined)
     .map((row): RecordRow => [relative(lib, join(recorded[row.scheme], row.path)), row.hash ?? '', row.hash === '' ? '' : String(row.size)]);
-  const scripts = writeScripts(source, finishing).map(({ name, bytes }) => hashedRow(relative(lib, join(recorded.scripts, name)), bytes));
+  const written = writeScripts(source, finishing);
+  // Where a console script and a GUI script have one name, the second one is there, and pip's RECORD has two rows of it.
+  const last = new Map(written.map(({ name, bytes }) => [name, bytes]));
+  const scripts = written.map(({ name, bytes }) => hashedRow(relative(lib, join(recorded.scripts, name)), last.get(name) ?? bytes));
   const info = join(source, meta.lib, meta.distInfo);
   const marks = requested ? [writeRequested(info, meta.distInfo, finishing.modes)] : [];
   replaceFile(join(info, 'RECORD'), insertRows(readFileSync(join(info, 'RECORD'), 'utf8'), [...outside, ...scripts, ...marks]), finishing.modes.file);

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
+import { anyPython } from '../../support/pythons.ts';
 import type { World } from './world.ts';
 
 const long = `${'deep'.repeat(12)}/`.repeat(4);
 
 /** Wheels with all that is unusual about wheels. All are version 1 and depend on nothing. */
-export const AWKWARD = ['scripted', 'spread', 'space-one', 'space-two', 'uncompilable', 'odd-names', 'deep-down', 'platform-lib'] as const;
+export const AWKWARD = ['scripted', 'spread', 'space-one', 'space-two', 'uncompilable', 'odd-names', 'deep-down', 'platform-lib', 'with-bytecode', 'named-twice', 'own-installer', 'long-hashes', 'same-script'] as const;
 
 /** `name==1` for each. */
 export const AWKWARD_SET = AWKWARD.map((name) => `${name}==1`);
@@ -35,4 +37,24 @@ export function buildAwkward(world: World): void {
   wheel('odd-names', { files: { 'odd/__init__.py': '', 'odd/a,b.txt': '1', 'odd/with space.py': '', 'odd/ünïcode-✓.txt': '2', 'odd/日本.py': '', 'odd/empty.txt': '' } });
   wheel('deep-down', { files: { [`deep/${long}__init__.py`]: 'x = 1\n', [`deep/${long}data.bin`]: new Uint8Array(70_000).fill(7) } });
   wheel('platform-lib', { rootIsPurelib: false, files: { 'platform_lib.py': '' } });
+  const tag = `cpython-${anyPython().minor.replace('.', '')}`;
+  // As numpy 1.26: pip compiles the source anew, so that RECORD has a row for either.
+  wheel('with-bytecode', { files: { 'shipped/a.py': 'a = 1\n', [`shipped/__pycache__/a.${tag}.pyc`]: 'stray', 'shipped/__pycache__/b.cpython-27.pyc': 'other', 'shipped/c.pyc': 'old' } });
+  // As selenium 4.1.0; and what is in two places of the wheel, of which pip takes the second.
+  wheel('named-twice', {
+    files: { 'twice/a.py': 'a = 1\n', 'twice/b.txt': 'b', 'twice/c.py': 'c = 1\n' },
+    data: { purelib: { 'twice/c.py': 'c = 2\n' }, data: { 'share/twice.txt': 't' }, scripts: { twice: '#!python\n' } },
+    record: (rows) => [...rows, ...rows, ...rows.filter((row) => row.startsWith('twice/a.py')).map((row) => `./${row}`)],
+  });
+  wheel('own-installer', { files: { 'own_installer.py': '', 'own_installer-1.dist-info/INSTALLER': 'me', 'own_installer-1.dist-info/sboms/a.json': '{}' } });
+  wheel('long-hashes', { files: { 'long.txt': 'long', 'longer.txt': 'longer' }, data: { data: { 'share/long.txt': 'far' } }, record: (rows) => rows.map(longHash) });
+  wheel('same-script', { consoleScripts: ['same = same:first', 'twice = same:first', 'twice = same:second'], guiScripts: ['same = same:second'] });
+}
+
+/** What `long`, `longer` and `far` hash to, by longer functions than usual. */
+function longHash(row: string): string {
+  const [path = '', , size = ''] = row.split(',');
+  const text = { 'long.txt': 'long', 'longer.txt': 'longer', 'long_hashes-1.data/data/share/long.txt': 'far' }[path];
+  const algorithm = path === 'longer.txt' ? 'sha384' : 'sha512';
+  return text === undefined ? row : `${path},${algorithm}=${createHash(algorithm).update(text).digest('base64url')},${size}`;
 }

@@ -14,7 +14,7 @@ const item = (change: object = {}, download: object = {}): object => ({
   ...change,
 });
 const report = (...install: object[]): string => JSON.stringify({ version: '1', pip_version: '24.0', install, environment: {} });
-const WHEEL = { name: 'Ash', version: '1.0', archive: { filename: 'ash-1.0-py3-none-any.whl', sha256: HASH }, isWheel: true, isYanked: false };
+const WHEEL = { name: 'Ash', version: '1.0', archive: { filename: 'ash-1.0-py3-none-any.whl', sha256: HASH }, isWheel: true, isRequested: true, isYanked: false };
 
 it.each([
   ['a wheel', item(), [WHEEL]],
