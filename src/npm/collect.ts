@@ -7,7 +7,7 @@ import { supports } from './absent.ts';
 import type { Captured } from './capture.ts';
 import { collectBuilt, type BuiltDetails } from './built/collect.ts';
 import { packageKey, type Collected, type PackageMeta, type TreeMeta } from './entry.ts';
-import { nameAt, parseLock, type LockPackage } from './lockfile.ts';
+import { mayBeFromRegistry, nameAt, parseLock, type LockPackage } from './lockfile.ts';
 import type { Policy } from '../policy.ts';
 import { contentPath } from './feed.ts';
 import { makePackage } from './package.ts';
@@ -38,7 +38,7 @@ export function* collect(cache: LocalCache, details: CollectDetails, willCreate:
   const registries = { ...details.registries, scopes: new Map(details.registries?.scopes) };
   for (const [location, entry] of packages) {
     const { integrity, version } = entry;
-    if (integrity === undefined || version === undefined || entry.link === true || made.has(integrity)) continue;
+    if (integrity === undefined || version === undefined || entry.link === true || made.has(integrity) || !mayBeFromRegistry(entry)) continue;
     const name = entry.name ?? nameAt(location);
     const why = policy.whyNot({ ecosystem: 'npm', name, version }, [sourceOf(name, entry, registries)]);
     const collected: Collected | undefined = why === undefined ? collectPackage(cache, details, name, version, integrity, willCreate) : { outcome: 'skipped', what: `${name}@${version}`, why };

@@ -4,18 +4,19 @@ import { randomBytes } from 'node:crypto';
 import { archiveIn, type LocalCache, type LocalEntry } from '../cache/local.ts';
 import { packageKey } from './entry.ts';
 import { sha512Of } from './integrity.ts';
-import { nameAt, type Lock } from './lockfile.ts';
+import { mayBeFromRegistry, nameAt, type Lock } from './lockfile.ts';
 
 /**
  * Puts tarballs of ours into npm's own cache, so that it only downloads the others. npm finds content there by its integrity alone, and
  * verifies it (pacote, fetcher.js; cacache, lib/content/). What cannot be put there npm downloads.
  */
 export function feed(cache: LocalCache, { packages }: Lock, npmCache: string): void {
-  for (const [location, { name, version, integrity, link }] of packages) {
-    if (integrity === undefined || version === undefined || link === true) continue;
+  for (const [location, entry] of packages) {
+    const { name, version, integrity, link } = entry;
+    if (integrity === undefined || version === undefined || link === true || !mayBeFromRegistry(entry)) continue;
     try {
-      const entry = cache.lookup(packageKey(name ?? nameAt(location), version, integrity));
-      if (entry) feedOne(entry, integrity, npmCache);
+      const found = cache.lookup(packageKey(name ?? nameAt(location), version, integrity));
+      if (found) feedOne(found, integrity, npmCache);
     } catch {
       return; // A cache that cannot be written: npm has the same trouble, and copes.
     }

@@ -118,6 +118,11 @@ export function nameAt(location: string): string {
   return location.slice(location.lastIndexOf('node_modules/') + 'node_modules/'.length);
 }
 
+/** Whether a package may be a registry's: also where the lockfile does not say where from, because it leaves that out for registries. Not what is in a file, or in git. */
+export function mayBeFromRegistry({ resolved }: LockPackage): boolean {
+  return resolved === undefined || /^https?:\/\//.test(resolved);
+}
+
 /** Whether a location is one that npm fills: below a node_modules directory. */
 export function isInstalled(location: string): boolean {
   return location.startsWith('node_modules/') || location.includes('/node_modules/');

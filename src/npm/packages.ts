@@ -2,7 +2,7 @@ import type { EntryKey } from '../cache/entry.ts';
 import type { LocalCache } from '../cache/local.ts';
 import type { InstallContext, Remote } from '../context.ts';
 import { packageKey, type PackageEntry, type PackageMeta, type TreeEntry } from './entry.ts';
-import { comesInBundle, isInstalled, nameAt, type Lock, type LockPackage } from './lockfile.ts';
+import { comesInBundle, isInstalled, mayBeFromRegistry, nameAt, type Lock, type LockPackage } from './lockfile.ts';
 import { fitsPlatform } from './platform.ts';
 import type { Policy } from '../policy.ts';
 import type { Registries } from './recognise/registry.ts';
@@ -41,7 +41,7 @@ export function wantedPackages({ packages }: Lock, request: NpmRequest, policy?:
   const wanted = new Map<string, Wanted>();
   for (const [location, entry] of packages) {
     const { name = nameAt(location), version, integrity, link } = entry;
-    if (!isInstalled(location) || version === undefined || integrity === undefined || link === true || comesInBundle(location, packages)) continue;
+    if (!isInstalled(location) || version === undefined || integrity === undefined || link === true || comesInBundle(location, packages) || !mayBeFromRegistry(entry)) continue;
     if (entry.optional === true && !fitsPlatform(entry, request)) continue;
     if (entry.dev === true && request.omit.has('dev')) continue;
     const source = sourceOf(name, entry, request);

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { isInstalled, readBytes, unreadLock, type Lock } from './lockfile.ts';
@@ -13,6 +13,7 @@ const SPECIAL = ['devEngines', 'packageExtensions'];
 
 interface Manifest {
   readonly text: string;
+  readonly isNamed: boolean;
   readonly scripts: Readonly<Record<string, unknown>>;
   readonly workspaces: readonly string[];
 }
@@ -29,6 +30,8 @@ export interface Project {
   readonly roots: readonly string[];
   /** Those of them whose node_modules `npm ci` empties first: the project and its workspaces. */
   readonly emptied: ReadonlySet<string>;
+  /** That of its directory, where package.json has none: npm writes it into lockfiles (arborist, shrinkwrap.js). */
+  readonly borrowedName: string | undefined;
   /** Whether the project or a workspace has scripts that an install runs. */
   readonly hasScripts: boolean;
 }
@@ -78,7 +81,7 @@ function look(directory: string, outside: (lock: Lock, workspaces: readonly stri
     if (!known.has(workspace)) throw unrecognised(`the workspace ${workspace} is not in the lockfile`);
   }
   const hasScripts = roots.some((root) => LIFECYCLE.some((name) => manifests.get(root)?.scripts[name] !== undefined) || existsSync(join(directory, root, 'binding.gyp')));
-  return { directory, lock, lockHash, manifests: new Map([...manifests].map(([root, { text }]) => [root, text])), roots, emptied: new Set(['', ...workspaces]), hasScripts };
+  return { directory, lock, lockHash, manifests: new Map([...manifests].map(([root, { text }]) => [root, text])), roots, emptied: new Set(['', ...workspaces]), borrowedName: own.isNamed ? undefined : basename(directory), hasScripts };
 }
 
 /**
@@ -91,7 +94,7 @@ export function fingerprint(project: Project, request: NpmRequest, platform: str
   const settings = { command, omit: [...omit].sort(), ignoreScripts, dangerouslyAllowAllScripts, binLinks, engineStrict, force, legacyPeerDeps, strictPeerDeps, cpu, os, libc, allow, umask };
   const writing = { replaceRegistryHost, omitLockfileRegistryResolved, lockfileVersion };
   const registries = { registry: request.registry, scopes: [...request.scopes].sort() };
-  return sha256(JSON.stringify([3, npmVersion, nodeVersion, platform, settings, writing, registries, [...project.manifests], project.lockHash]));
+  return sha256(JSON.stringify([3, npmVersion, nodeVersion, platform, settings, writing, registries, [...project.manifests], project.borrowedName, project.lockHash]));
 }
 
 function readManifest(directory: string): Manifest {
@@ -109,7 +112,8 @@ function readManifest(directory: string): Manifest {
   const patterns: unknown = Array.isArray(workspaces) ? workspaces : ((workspaces as { packages?: unknown } | undefined)?.packages ?? []);
   if (!Array.isArray(patterns) || patterns.some((pattern) => typeof pattern !== 'string')) throw unrecognised('odd workspaces');
   const scripts = Object(value['scripts']) as Record<string, unknown>;
-  return { text, scripts, workspaces: patterns as string[] };
+  const { name } = value;
+  return { text, isNamed: typeof name === 'string' && name !== '', scripts, workspaces: patterns as string[] };
 }
 
 /** The directories that patterns of workspaces name: literally, or by a `*` at the end (@npmcli/map-workspaces knows more). */

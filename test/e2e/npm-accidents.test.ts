@@ -1,4 +1,7 @@
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeTarball } from '../support/npm-registry.ts';
 import { NpmLab, removeModules } from './support/npm-lab.ts';
 import { treeOf } from './support/tree.ts';
 
@@ -51,4 +54,29 @@ describe('an optional package', () => {
     expect(await lab.npm(lab.world.worker(), directory, ['ci'], more)).toMatchObject({ code: 0 });
     expect(treeOf(directory)).toEqual(tree);
   });
+});
+
+it('a tarball in a file is not cached: npm fails where it is gone, and so do we', async () => {
+  const directory = await lab.project({ dependencies: { leaf: '1.0.0' } });
+  writeFileSync(join(directory, 'local.tgz'), makeTarball({ name: 'local', version: '1.0.0' }));
+  expect(await lab.realNpm(directory, ['install', './local.tgz'])).toMatchObject({ code: 0 });
+  const worker = await lab.filled(directory);
+  expect(await worker.cached()).toEqual(['leaf==1.0.0']);
+  rmSync(join(directory, 'local.tgz'));
+  const expected = await lab.realNpm(directory, ['ci'], { npm_config_cache: join(directory, '../empty-npm-cache') });
+  for (const one of [worker, lab.world.worker()]) expect(await lab.npm(one, directory, ['ci'])).toMatchObject({ code: expected.code });
+  expect(expected.code).not.toBe(0);
+});
+
+it('a project without a name has that of its directory in its lockfiles, wherever it is installed', async () => {
+  const directory = await lab.project({ name: undefined, dependencies: { leaf: '1.0.0' } });
+  const worker = await lab.filled(directory, {}, ['install']);
+  const names = (at: string): unknown[] => ['package-lock.json', 'node_modules/.package-lock.json'].map((path) => (JSON.parse(readFileSync(join(at, path), 'utf8')) as { name: unknown }).name);
+  for (const command of ['install', 'ci']) {
+    const [ours, theirs] = [`${directory}-ours-${command}`, `${directory}-theirs-${command}`];
+    for (const at of [ours, theirs]) cpSync(directory, at, { recursive: true });
+    expect(await lab.realNpm(theirs, [command])).toMatchObject({ code: 0 });
+    expect(await lab.npm(worker, ours, [command])).toMatchObject({ code: 0 });
+    expect(names(ours)).toEqual(names(theirs).map((name) => (typeof name === 'string' ? name.replace('theirs', 'ours') : name)));
+  }
 });

@@ -19,6 +19,14 @@ describe('the fingerprint of a project', () => {
     const project = root();
     expect(of(project, `ci ${option}`)).toBe(of(project, 'ci'));
   });
+
+  it('is that of its directory where package.json has no name, which npm writes into lockfiles', () => {
+    const parent = directory(Object.fromEntries(['one', 'two'].flatMap((name) => [[`${name}/package.json`, '{}'], [`${name}/package-lock.json`, LOCK]])));
+    const [one, two] = ['one', 'two'].map((name) => of(join(parent, name), 'ci'));
+    expect(one).not.toBe(two);
+    for (const name of ['one', 'two']) writeFileSync(join(parent, name, 'package.json'), '{"name": "three"}');
+    expect(of(join(parent, 'one'), 'ci')).toBe(of(join(parent, 'two'), 'ci'));
+  });
 });
 
 it('only the node_modules of the project and its workspaces are emptied, not those of other directories that it depends on', () => {

@@ -17,7 +17,9 @@ export function extractWith(placer: Placer, pacote: { readonly extract: Extract 
   const extract: Extract = async (spec, destination, options) => {
     const { integrity, resolved, allowRemote = 'all' } = options;
     const refusable = allowRemote !== 'all' && spec.includes('://');
-    if (typeof integrity !== 'string' || refusable || !placer.place(integrity, destination)) return await pacote.extract(spec, destination, options);
+    // What is in a file is nobody else's, though a registry may have the very same.
+    const isLocal = /^file:/.test(typeof resolved === 'string' ? resolved : spec.slice(spec.indexOf('@', 1) + 1));
+    if (typeof integrity !== 'string' || refusable || isLocal || !placer.place(integrity, destination)) return await pacote.extract(spec, destination, options);
     return { from: spec, resolved, integrity };
   };
   return { ...pacote, extract };
