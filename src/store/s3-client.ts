@@ -1,6 +1,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { memoryFacts, type StoreFacts } from './facts.ts';
 import { allowUnconditional } from './s3-conditions.ts';
+import { Region } from './s3-region.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -9,6 +10,7 @@ export interface S3Clients {
   readonly reads: S3Client;
   /** Repeats single requests, so that one bad answer does not cost a large upload. */
   readonly writes: S3Client;
+  readonly region: Region;
   /** Epoch milliseconds by the server's clock, as its last answer had it; undefined before there was one. */
   clock(): number | undefined;
   close(): void;
@@ -26,13 +28,17 @@ const silent = (): void => undefined;
 export async function s3Clients(env: Env, facts: StoreFacts = memoryFacts()): Promise<S3Clients> {
   const base = { ...fixedConfig(), ...configFromEnv(env) };
   const { region, endpoint } = await configured(base);
-  const config = { ...base, region, forcePathStyle: endpoint !== undefined };
+  const place = new Region(region, hostOf(endpoint), facts);
+  const config = { ...base, region: () => Promise.resolve(place.current), forcePathStyle: endpoint !== undefined };
   const reads = client({ ...config, maxAttempts: 1 });
   const writes = client({ ...config, maxAttempts: 3, requestHandler: reads.config.requestHandler });
   allowUnconditional(writes, facts);
   const clock = new ServerClock();
-  for (const each of [reads, writes]) clock.listenTo(each);
-  return { reads, writes, clock: () => clock.now(), close: () => reads.destroy() };
+  for (const each of [reads, writes]) {
+    place.correct(each);
+    clock.listenTo(each);
+  }
+  return { reads, writes, region: place, clock: () => clock.now(), close: () => reads.destroy() };
 }
 
 /** The time by the `Date` of a server's answers (whole seconds), carried on by a clock of ours that nobody can set. */
@@ -65,7 +71,6 @@ function fixedConfig(): S3ClientConfig {
     responseChecksumValidation: 'WHEN_REQUIRED',
     // Whether a key exists is asked before its body is sent; some compatibles never answer `100-continue`.
     expectContinueHeader: false,
-    followRegionRedirects: true,
     // The SDK's own logger is the console, and an install's stderr belongs to the installer.
     logger: { trace: silent, debug: silent, info: silent, warn: silent, error: silent },
     requestHandler: {
@@ -103,13 +108,16 @@ function credentialsFromEnv(env: Env): S3ClientConfig {
   return { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } };
 }
 
+/** Whose region it is that is remembered; not more of an endpoint than that, since it may hold a credential. */
+function hostOf(endpoint: string | undefined): string {
+  return endpoint === undefined || !URL.canParse(endpoint) ? '' : new URL(endpoint).host;
+}
+
 /** Asks the SDK for what may stand in its configuration files. */
-async function configured(base: S3ClientConfig): Promise<{ region: string; endpoint: unknown }> {
+async function configured(base: S3ClientConfig): Promise<{ region: string; endpoint: string | undefined }> {
   const config: S3Client['config'] & { serviceConfiguredEndpoint?: () => Promise<unknown> } = client(base).config;
-  return {
-    region: await config.region().catch(() => DEFAULT_REGION),
-    endpoint: base.endpoint ?? (await config.serviceConfiguredEndpoint?.()),
-  };
+  const endpoint = base.endpoint ?? (await config.serviceConfiguredEndpoint?.());
+  return { region: await config.region().catch(() => DEFAULT_REGION), endpoint: typeof endpoint === 'string' ? endpoint : undefined };
 }
 
 /**

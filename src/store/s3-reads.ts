@@ -1,6 +1,8 @@
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { extendedEncodeURIComponent, HttpRequest } from '@smithy/core/protocols';
 import { SignatureV4 } from '@smithy/signature-v4';
+import type { S3Clients } from './s3-client.ts';
+import type { Region } from './s3-region.ts';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
@@ -43,10 +45,12 @@ const LONGEST_ERROR = 64 << 10;
 export class PlainReads {
   readonly #client: S3Client;
   readonly #bucket: string;
-  #route: Promise<Route | undefined> | undefined;
+  readonly #region: Region;
+  #route: { readonly region: string; readonly found: Promise<Route | undefined> } | undefined;
 
-  constructor(client: S3Client, bucket: string) {
-    this.#client = client;
+  constructor({ reads, region }: Pick<S3Clients, 'reads' | 'region'>, bucket: string) {
+    this.#client = reads;
+    this.#region = region;
     this.#bucket = bucket;
   }
 
@@ -54,8 +58,10 @@ export class PlainReads {
    * The answer for a key; undefined if the SDK is to be asked instead. `range` as in HTTP. Throws what the SDK's client throws:
    * an error with the name that S3 gave it, and its status.
    */
-  async get(key: string, range: string | undefined, abortSignal: AbortSignal): Promise<Answer | undefined> {
-    const route = await (this.#route ??= findRoute(this.#client, this.#bucket).catch(() => undefined));
+  async get(key: string, range: string | undefined, abortSignal: AbortSignal, mayLearn = true): Promise<Answer | undefined> {
+    const used = this.#region.current;
+    if (this.#route?.region !== used) this.#route = { region: used, found: findRoute(this.#client, this.#bucket).catch(() => undefined) };
+    const route = await this.#route.found;
     if (!route) return undefined;
     const { base, signer, headers, ...server } = route;
     const path = base + key.split('/').map(extendedEncodeURIComponent).join('/');
@@ -66,6 +72,8 @@ export class PlainReads {
     if (statusCode === 200 || statusCode === 206) return { headers: received, body };
     if (!FOR_THE_SDK.has(statusCode)) throw await failure(statusCode, received, body);
     body.destroy();
+    const actual = received['x-amz-bucket-region'];
+    if (mayLearn && actual !== undefined && this.#region.learn(actual, used)) return await this.get(key, range, abortSignal, false);
     return undefined;
   }
 }

@@ -15,7 +15,7 @@ import type { Payload, Range, StoredObject } from './store.ts';
 /** Payloads above this many bytes are sent in parts, and only parts of them are in memory. */
 const SINGLE_PUT = 16 * 1024 * 1024;
 
-/** How many pages of a listing may have nothing in them before it counts as its end. */
+/** How many pages of a listing may have nothing in them in a row. */
 const EMPTY_PAGES = 10;
 
 export interface S3Location {
@@ -39,7 +39,7 @@ class S3Backend implements Backend {
     this.label = `s3://${[location.bucket, location.prefix].filter(Boolean).join('/')}`;
     this.#location = location;
     this.#clients = clients;
-    this.#plain = new PlainReads(clients.reads, location.bucket);
+    this.#plain = new PlainReads(clients, location.bucket);
   }
 
   async get(key: string, signal: AbortSignal, range?: Range): Promise<StoredObject | undefined> {
@@ -75,7 +75,8 @@ class S3Backend implements Backend {
         const objects = Contents.map(({ Key = '', Size = 0, LastModified }) => ({ key: Key.slice(base.length), size: Size, modified: LastModified?.getTime() ?? 0 }));
         // Some compatibles begin with the key itself; of a page with nothing else in it there is nothing to go on from.
         const behind = objects.filter(({ key }) => key !== after);
-        if (behind.length > 0 || !more || NextContinuationToken === undefined || page === EMPTY_PAGES) return { objects: behind, more };
+        if (behind.length > 0 || !more) return { objects: behind, more };
+        if (NextContinuationToken === undefined || page === EMPTY_PAGES) return { objects, more };
         ContinuationToken = NextContinuationToken;
       }
     } catch (error) {

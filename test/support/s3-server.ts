@@ -1,7 +1,7 @@
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,19 +38,28 @@ export function s3Env(url: string): Record<string, string> {
   };
 }
 
-/** Starts versitygw, or moto where there is no Go, on a free port. Each call is a server of its own. */
-export async function startS3(): Promise<S3Server> {
+export interface S3Options {
+  /** Another one than us-east-1. */
+  readonly region?: string;
+  /** Files with a certificate and its key: the server speaks HTTPS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Buckets are named by hosts below this one, too. */
+  readonly domain?: string;
+}
+
+/** Starts versitygw, or moto where there is no Go (and no options), on a free port. Each call is a server of its own. */
+export async function startS3(options: S3Options = {}): Promise<S3Server> {
   const binary = await s3Binary();
   const data = mkdtempSync(join(tmpdir(), 'pkg-cache-s3-'));
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
-  const server = launch(binary, port, data);
+  const url = `${options.tls ? 'https' : 'http'}://127.0.0.1:${port}`;
+  const server = launch(binary, port, data, options);
   const stop = async (): Promise<void> => {
     if (server.exitCode === null && server.kill('SIGKILL')) await once(server, 'exit');
     rmSync(data, { recursive: true, force: true });
   };
   try {
-    await createBucket(url, 'test-bucket', server);
+    await createBucket(url, 'test-bucket', server, options);
   } catch (error) {
     await stop();
     throw error;
@@ -59,13 +68,14 @@ export async function startS3(): Promise<S3Server> {
   return { url, env: s3Env(url), bucket: 'test-bucket', kind: binary.kind, data, stop };
 }
 
-function launch({ kind, path }: S3Binary, port: number, data: string): ChildProcess {
+function launch({ kind, path }: S3Binary, port: number, data: string, { region, tls, domain }: S3Options): ChildProcess {
   const env = { ...process.env, ROOT_ACCESS_KEY: ACCESS, ROOT_SECRET_KEY: SECRET };
   const [objects, attributes] = [join(data, 'objects'), join(data, 'attributes')];
   for (const directory of [objects, attributes]) mkdirSync(directory);
+  const extra = [...(region === undefined ? [] : ['--region', region]), ...(tls ? ['--cert', tls.cert, '--key', tls.key] : []), ...(domain === undefined ? [] : ['--virtual-domain', domain])];
   const argv =
     kind === 'versitygw'
-      ? ['--port', `127.0.0.1:${port}`, '--quiet', '--keep-alive', 'posix', '--sidecar', attributes, objects]
+      ? ['--port', `127.0.0.1:${port}`, '--quiet', '--keep-alive', ...extra, 'posix', '--sidecar', attributes, objects]
       : ['-H', '127.0.0.1', '-p', String(port)];
   const server = spawn(path, argv, { env, stdio: 'ignore' });
   // A test run that ends in an error must not leave it behind.
@@ -79,9 +89,9 @@ function launch({ kind, path }: S3Binary, port: number, data: string): ChildProc
 }
 
 /** Repeats until the server is up; a minute is for a cold moto. */
-async function createBucket(url: string, bucket: string, server: ChildProcess): Promise<void> {
+async function createBucket(url: string, bucket: string, server: ChildProcess, { region = 'us-east-1', tls }: S3Options): Promise<void> {
   const credentials = { accessKeyId: ACCESS, secretAccessKey: SECRET };
-  const client = new S3Client({ endpoint: url, region: 'us-east-1', credentials, forcePathStyle: true, maxAttempts: 1 });
+  const client = new S3Client({ endpoint: url, region, credentials, forcePathStyle: true, maxAttempts: 1, requestHandler: tls ? { httpsAgent: { ca: readFileSync(tls.cert) } } : {} });
   const end = Date.now() + 60_000;
   for (;;) {
     try {

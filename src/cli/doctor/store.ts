@@ -5,6 +5,7 @@ import { PkgCacheError } from '../../errors.ts';
 import { readSmall } from '../../fleet/small.ts';
 import { LAYOUT } from '../../cache/entry.ts';
 import type { CircuitState } from '../../store/circuit.ts';
+import { memoryFacts, type StoreFacts } from '../../store/facts.ts';
 import { openStore } from '../../store/open.ts';
 import type { Store } from '../../store/store.ts';
 import { checksOf, explained, type Check } from './check.ts';
@@ -31,9 +32,10 @@ const SKEW = 60_000;
 
 /** Asks the store for all that workers ask of it. `readOnly`: nothing is written. */
 export async function checkStore(location: string, env: Env, { readOnly }: { readonly readOnly: boolean }): Promise<Check[]> {
+  const facts = memoryFacts();
   let store: Store;
   try {
-    store = await openStore(location, { env, circuit: NO_CIRCUIT });
+    store = await openStore(location, { env, circuit: NO_CIRCUIT, facts });
   } catch (error) {
     const { what, next } = explained(error);
     return [problem(what, next)];
@@ -42,7 +44,7 @@ export async function checkStore(location: string, env: Env, { readOnly }: { rea
     const read = await checkReading(store);
     if (read.some(({ level }) => level === 'problem')) return read;
     const key = `v${LAYOUT}/doctor/${randomBytes(8).toString('hex')}`;
-    return [...read, await checkListing(store), await checkClock(store), ...(readOnly ? [note('writing was not tried: read_only is on')] : await checkWriting(store, key))];
+    return [...read, ...checkRegion(facts), await checkListing(store), await checkClock(store), ...(readOnly ? [note('writing was not tried: read_only is on')] : await checkWriting(store, key))];
   } finally {
     store.close();
   }
@@ -64,6 +66,12 @@ async function checkReading(store: Store): Promise<Check[]> {
   const median = times.sort((a, b) => a - b)[SAMPLES >> 1] ?? 0;
   const text = `${store.label}: may be read; an answer takes ${median.toFixed(median < 10 ? 1 : 0)} ms`;
   return [median > SLOW ? note(text, 'have the store in the same region as the workers') : ok(text)];
+}
+
+/** Found out by reading. */
+function checkRegion(facts: StoreFacts): Check[] {
+  const { region } = facts.read();
+  return region === undefined ? [] : [note(`the bucket is in ${region.actual}, and ${region.configured} is what is set`, `set AWS_REGION to ${region.actual}: a worker that starts with an empty cache asks in vain first`)];
 }
 
 async function checkListing(store: Store): Promise<Check> {
