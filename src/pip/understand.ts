@@ -46,14 +46,14 @@ function understandOrThrow(context: InstallContext): Understood | LeftToPip {
   if (!isText(context)) return { leftToPip: 'something is not UTF-8', isInstall: true };
   const memory: Memory = (name) => context.cache.path(name);
   const own = interpreterOf(context.tool, context.env);
-  const ownFacts = factsOf(own, memory);
+  const ownFacts = factsOf(own, memory, context.env);
   const { recognition, interpreter } = recogniseFor(context, own, own.venv ?? ownFacts.prefix, memory);
   if (recognition.kind === 'other') return { leftToPip: 'not an install', isInstall: false };
   if (recognition.kind === 'passthrough' && !recognition.observe) return { leftToPip: recognition.reason, isInstall: true };
 
   const { request } = recognition;
-  const facts = interpreter === own ? ownFacts : factsOf(interpreter, memory);
-  const python = describeEnvironment(interpreter, facts, pipOf(own, ownFacts, memory), context.env, context.home);
+  const facts = interpreter === own ? ownFacts : factsOf(interpreter, memory, context.env);
+  const python = describeEnvironment(interpreter, facts, pipOf(own, ownFacts, context, memory), context);
   const origin = originFingerprint(request);
   const refusal = whyNotObserved(request, python, context.env, origin.credentialed);
   if (refusal !== undefined) return { leftToPip: refusal, isInstall: true };
@@ -79,7 +79,7 @@ function recogniseFor(context: InstallContext, own: Interpreter, sitePrefix: str
   const named = 'request' in first ? first.request.python : undefined;
   if (named === undefined) return { recognition: first, interpreter: own };
   const interpreter = interpreterNamed(named, cwd);
-  const recognition = recognise([...context.argv], { env, cwd, home, platform, sitePrefix: interpreter.venv ?? factsOf(interpreter, memory).prefix });
+  const recognition = recognise([...context.argv], { env, cwd, home, platform, sitePrefix: interpreter.venv ?? factsOf(interpreter, memory, env).prefix });
   return { recognition, interpreter };
 }
 

@@ -36,7 +36,7 @@ function makeEnvironment(directory: string, { executable, venv, binary }: Interp
   } catch (cause) {
     throw new PkgCacheError('USAGE', `${executable} -m venv does not work`, { hint: 'some systems have it in a package of its own: python3-venv', cause });
   }
-  const prefix = venv ?? factsOf({ executable, venv, binary, systemSite: false }, (name) => cache.path(name)).prefix;
+  const prefix = venv ?? factsOf({ executable, venv, binary, systemSite: false }, (name) => cache.path(name), env).prefix;
   if (existsSync(join(prefix, 'pip.conf'))) copyFileSync(join(prefix, 'pip.conf'), join(directory, 'pip.conf'));
 }
 

@@ -49,8 +49,8 @@ function describeTool(name: (typeof TOOLS)[number], path: string, env: Env, memo
 
 function environmentOf(pip: string, env: Env, home: string, memory: Memory): PythonEnvironment {
   const interpreter = interpreterOf(pip, env);
-  const facts = factsOf(interpreter, memory);
-  return describeEnvironment(interpreter, facts, pipOf(interpreter, facts, memory), env, home);
+  const facts = factsOf(interpreter, memory, env);
+  return describeEnvironment(interpreter, facts, pipOf(interpreter, facts, { env, home }, memory), { env, home });
 }
 
 /** Where the pip that is found on PATH installs to; undefined where there is none, or one that is left alone. */

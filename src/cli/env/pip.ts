@@ -29,7 +29,7 @@ export interface Surroundings {
 export function interpreterEnvironment(python: string, surroundings: Surroundings): Environment {
   const { cache, cwd, env, home } = surroundings;
   const interpreter = interpreterNamed(python, cwd);
-  const facts = factsOf(interpreter, (name) => cache.path(name));
+  const facts = factsOf(interpreter, (name) => cache.path(name), env);
   const context = { env, cwd, home, platform: process.platform, sitePrefix: interpreter.venv ?? facts.prefix };
   const title = `${interpreter.venv ?? interpreter.executable}: Python ${facts.version.join('.')}`;
   return { ecosystem: 'pip', title, rows: rowsOf(ownSitePaths(interpreter, facts), surroundings, context.sitePrefix) };

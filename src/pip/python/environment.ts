@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { release, version as kernelVersion } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { PkgCacheError } from '../../errors.ts';
 import { sha256 } from '../../hash.ts';
 import type { MarkerEnvironment } from '../recognise/markers.ts';
-import { askInterpreter, askPip, remembered, type InterpreterFacts, type PipFacts } from './facts.ts';
+import { askInterpreter, askPip, isCurrent, remembered, type InterpreterFacts, type PipFacts } from './facts.ts';
 import type { Interpreter } from './interpreter.ts';
-import { listDir } from '../../cache/sweep.ts';
+import { isStandardLibrary, withPthDirectories } from './pth.ts';
 
 /** An interpreter, what is known about it, and the pip that will work for it. */
 export interface PythonEnvironment {
@@ -30,22 +30,30 @@ type Env = Readonly<Record<string, string | undefined>>;
 export type Memory = (name: string) => string;
 
 /**
- * Facts about an interpreter, remembered by the path, size and time of its binary. Where its own pip would install is of no interest to a virtual
- * environment that does not see it, and takes half a second to find out.
+ * Facts about an interpreter, remembered by the path, size and time of its binary, and as long as they would be the same (`isCurrent`).
+ * Where its own pip would install is of no interest to a virtual environment that does not see it, and takes half a second to find out.
  */
-export function factsOf(interpreter: Interpreter, memory: Memory): InterpreterFacts {
+export function factsOf(interpreter: Interpreter, memory: Memory, env: Env): InterpreterFacts {
   const { size, mtimeMs } = statSync(interpreter.binary);
   const withPip = interpreter.venv === undefined || interpreter.systemSite;
   const file = memory(join('interpreters', `${sha256(interpreter.binary).slice(0, 32)}${withPip ? '' : '-venv'}.json`));
-  return remembered(file, `${interpreter.binary}:${size}:${mtimeMs}`, () => askInterpreter(interpreter.binary, withPip));
+  const ask = (): InterpreterFacts => askInterpreter(interpreter.binary, withPip, env);
+  return remembered(file, `${interpreter.binary}:${size}:${mtimeMs}`, ask, (facts) => isCurrent(facts, env));
+}
+
+/** What an interpreter is asked in: the caller's environment, and his home directory. */
+export interface Caller {
+  readonly env: Env;
+  readonly home: string;
 }
 
 /**
- * Finds the pip package that `interpreter` would import and asks it what only it knows, remembered by its sources' hash.
+ * Finds the pip package that `interpreter` would import, which may be that of PYTHONPATH or of the user's site, and asks it what only
+ * it knows, remembered by its sources' hash.
  * Throws UNRECOGNISED for a pip without `--report` (before 23.0 it was experimental and said so on each use).
  */
-export function pipOf(interpreter: Interpreter, facts: InterpreterFacts, memory: Memory): RunningPip {
-  const directory = ownSitePaths(interpreter, facts).find((path) => existsSync(join(path, 'pip', '__init__.py')));
+export function pipOf(interpreter: Interpreter, facts: InterpreterFacts, { env, home }: Caller, memory: Memory): RunningPip {
+  const directory = sitePathsOf(interpreter, facts, { env, home }).find((path) => existsSync(join(path, 'pip', '__init__.py')));
   if (directory === undefined) throw new PkgCacheError('UNRECOGNISED', `${interpreter.executable} has no pip`);
   const read = (...path: string[]): string => readFileSync(join(directory, 'pip', ...path), 'utf8');
   const version = /^__version__ = "([^"]+)"$/m.exec(read('__init__.py'))?.[1];
@@ -54,25 +62,32 @@ export function pipOf(interpreter: Interpreter, facts: InterpreterFacts, memory:
   }
   const sources = read('_internal', 'operations', 'install', 'wheel.py') + read('_vendor', 'distlib', 'scripts.py');
   const stamp = sha256(`${version}\n${sources}`);
-  const answer = remembered(memory(join('pips', `${stamp.slice(0, 32)}.json`)), stamp, () => askPip(interpreter.executable, directory));
+  const answer = remembered(memory(join('pips', `${stamp.slice(0, 32)}.json`)), stamp, () => askPip(interpreter.executable, directory, env));
   return { ...answer, version, directory };
 }
 
 /** Puts together what is known about the environment that an install goes to. */
-export function describeEnvironment(interpreter: Interpreter, facts: InterpreterFacts, pip: RunningPip, env: Env, home: string): PythonEnvironment {
-  const userSite = userSitePath(interpreter, facts, env, home);
-  // An empty part is the current directory.
-  const pythonPath = (env['PYTHONPATH'] ?? '') === '' ? [] : (env['PYTHONPATH'] ?? '').split(':').map((path) => resolve(path));
-  // Only site directories have `.pth` files that count.
-  const sites = withPthDirectories([...(userSite === undefined ? [] : [userSite]), ...ownSitePaths(interpreter, facts)]);
+export function describeEnvironment(interpreter: Interpreter, facts: InterpreterFacts, pip: RunningPip, caller: Caller): PythonEnvironment {
   return {
     interpreter,
     facts,
     // A cached answer may be from before the last reboot.
     markers: { ...facts.markers, platform_release: release(), platform_version: kernelVersion() },
-    sitePaths: [...new Set([...pythonPath, ...sites])],
+    sitePaths: sitePathsOf(interpreter, facts, caller),
     pip,
   };
+}
+
+/** Where an interpreter looks for packages, in its order. Throws UNRECOGNISED for an archive in PYTHONPATH, which is not looked into. */
+function sitePathsOf(interpreter: Interpreter, facts: InterpreterFacts, { env, home }: Caller): string[] {
+  const userSite = userSitePath(interpreter, facts, env, home);
+  // An empty part is the current directory.
+  const pythonPath = (env['PYTHONPATH'] ?? '') === '' ? [] : (env['PYTHONPATH'] ?? '').split(':').map((path) => resolve(path));
+  const archive = pythonPath.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
+  if (archive !== undefined) throw new PkgCacheError('UNRECOGNISED', `PYTHONPATH names an archive, ${archive}`);
+  // Only site directories have `.pth` files that count.
+  const sites = withPthDirectories([...(userSite === undefined ? [] : [userSite]), ...ownSitePaths(interpreter, facts)]);
+  return [...new Set([...pythonPath, ...sites])];
 }
 
 /** `site.USER_BASE`, as site.py finds it on POSIX. */
@@ -94,28 +109,11 @@ function userSitePath(interpreter: Interpreter, facts: InterpreterFacts, env: En
 
 /** The site directories of an interpreter, without those of the user. */
 export function ownSitePaths(interpreter: Interpreter, facts: InterpreterFacts): string[] {
-  const system = facts.sitePaths.filter((path) => path !== facts.stdlib && !path.endsWith('/lib-dynload'));
+  const system = facts.sitePaths.filter((path) => !isStandardLibrary(path, facts.stdlib));
   const base = facts.pipSchemes?.base;
   const ofBase = [...new Set([...(base ? [base.purelib, base.platlib] : []), ...system])];
   if (interpreter.venv === undefined) return ofBase;
   const { purelib, platlib } = facts.venvScheme;
   const own = [purelib, platlib].map((path) => path.replace('/@BASE@', interpreter.venv ?? ''));
   return [...new Set(interpreter.systemSite ? [...own, ...ofBase] : own)];
-}
-
-/** Adds the directories that `.pth` files in site directories name (site.py, addpackage). */
-function withPthDirectories(paths: readonly string[]): string[] {
-  const found = paths.flatMap((directory) => {
-    const names = listDir(directory).filter((name) => name.endsWith('.pth'));
-    return [directory, ...names.flatMap((name) => pthDirectories(directory, name))];
-  });
-  return [...new Set(found)];
-}
-
-function pthDirectories(directory: string, name: string): string[] {
-  const lines = readFileSync(join(directory, name), 'utf8').split('\n').map((line) => line.trimEnd());
-  return lines
-    .filter((line) => line !== '' && !line.startsWith('#') && !/^import[ \t]/.test(line))
-    .map((line) => (isAbsolute(line) ? line : join(directory, line)))
-    .filter((path) => existsSync(path));
 }

@@ -1,8 +1,10 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { tryClaim, type Claim } from '../../cache/claim.ts';
 import { PkgCacheError } from '../../errors.ts';
+import { sha256 } from '../../hash.ts';
 import type { MarkerEnvironment } from '../recognise/markers.ts';
+import { isImport, isStandardLibrary, readPthFiles } from './pth.ts';
 import probe from './probe.py';
 import probePip from './probe-pip.py';
 
@@ -40,7 +42,12 @@ export interface InterpreterFacts {
   readonly macVersion: string;
   readonly libc: string;
   readonly stdlib: string;
+  /** `sys.path`, without what `.pth` files name, and with site directories that are not there. */
   readonly sitePaths: readonly string[];
+  /** Variables that decided about the schemes, with a hash of their values; null where one was not set. */
+  readonly environment: Readonly<Record<string, string | null>>;
+  /** What `siteStamp` said when the interpreter was asked; '' where its site directories are of no interest. */
+  readonly siteStamp: string;
   /** Null where pip was not asked, or did not know. */
   readonly pipSchemes: { readonly base: Scheme; readonly prefix: Scheme } | null;
   readonly venvScheme: SysconfigScheme;
@@ -56,23 +63,53 @@ export interface PipFacts {
   readonly rootWarning: string;
 }
 
+type Env = Readonly<Record<string, string | undefined>>;
+
 /** Asks an interpreter (a path to a real binary, not a version manager's shim), and its pip if `withPip`. Throws UNRECOGNISED. */
-export function askInterpreter(executable: string, withPip: boolean): InterpreterFacts {
-  return ask(executable, [probe, ...(withPip ? ['pip'] : [])]) as InterpreterFacts;
+export function askInterpreter(executable: string, withPip: boolean, env: Env): InterpreterFacts {
+  const answer = ask(executable, [probe, ...(withPip ? ['pip'] : [])], env) as InterpreterFacts;
+  const environment = Object.fromEntries(Object.entries(answer.environment).map(([name, value]) => [name, digestOf(value)]));
+  return { ...answer, environment, siteStamp: withPip ? siteStamp(answer) : '' };
+}
+
+/** Whether what an interpreter has answered is what it would answer now: nothing that it depends on, but the binary, has changed. */
+export function isCurrent({ environment, ...facts }: InterpreterFacts, env: Env): boolean {
+  const isSame = ([name, digest]: [string, string | null]): boolean => digestOf(env[name]) === digest;
+  return Object.entries(environment).every(isSame) && (facts.siteStamp === '' || siteStamp(facts) === facts.siteStamp);
+}
+
+/** Values are not for files: one may be a secret. */
+function digestOf(value: string | null | undefined): string | null {
+  return typeof value === 'string' ? sha256(value) : null;
+}
+
+/**
+ * A hash of the code that runs when an interpreter starts and may add directories to `sys.path`: the `import` lines of `.pth` files,
+ * and sitecustomize (site.py).
+ */
+function siteStamp({ stdlib, sitePaths }: Pick<InterpreterFacts, 'stdlib' | 'sitePaths'>): string {
+  const imports = sitePaths.flatMap((path) => (isStandardLibrary(path, stdlib) ? [] : readPthFiles(path)))
+    .flatMap(({ path, lines }) => lines.filter(isImport).map((line) => `${path}: ${line}`));
+  const customized = [stdlib, ...sitePaths].flatMap((path) => {
+    const stat = statSync(join(path, 'sitecustomize.py'), { throwIfNoEntry: false });
+    return stat ? [`${path}: ${stat.size} ${stat.mtimeMs}`] : [];
+  });
+  return sha256([...imports, ...customized].join('\n'));
 }
 
 /** Asks the pip whose package lies in `directory`, by means of an interpreter. Throws UNRECOGNISED. */
-export function askPip(executable: string, directory: string): PipFacts {
-  return ask(executable, [probePip, directory]) as PipFacts;
+export function askPip(executable: string, directory: string, env: Env): PipFacts {
+  return ask(executable, [probePip, directory], env) as PipFacts;
 }
 
 const MARK = '@PKG-CACHE@';
 
-function ask(executable: string, [code, ...args]: [string, ...string[]]): unknown {
+function ask(executable: string, [code, ...args]: [string, ...string[]], env: Env): unknown {
   try {
     // `-B`: asking must leave nothing behind. A site hook may print as well, hence the mark.
     const output = process.getBuiltinModule('node:child_process').execFileSync(executable, ['-I', '-B', '-c', code, ...args], {
       encoding: 'utf8',
+      env,
       // On a machine that is busy with other things, importing pip takes many times its usual second.
       timeout: 30_000,
       stdio: ['ignore', 'pipe', 'ignore'],
@@ -89,15 +126,16 @@ function ask(executable: string, [code, ...args]: [string, ...string[]]): unknow
 const PATIENCE = 20_000;
 
 /**
- * Remembers an answer in `file` as long as `stamp` is the same. Many installs that start at once ask once: one of them does, the others
+ * Remembers an answer in `file` as long as `stamp` is the same and `holds` says so. Many installs that start at once ask once: one of them does, the others
  * wait for its answer. A file that cannot be read or written only costs the time of asking.
  */
-export function remembered<T>(file: string, stamp: string, ask: () => T): T {
-  const known = read(file, stamp);
+export function remembered<T>(file: string, stamp: string, ask: () => T, holds: (answer: T) => boolean = () => true): T {
+  const find = (): { readonly answer: unknown } | undefined => read(file, stamp, (answer) => holds(answer as T));
+  const known = find();
   if (known) return known.answer as T;
-  const claim = waitForTurn(`${file}.claim`, file, stamp);
+  const claim = waitForTurn(`${file}.claim`, () => find() !== undefined);
   try {
-    const meanwhile = read(file, stamp);
+    const meanwhile = find();
     if (meanwhile) return meanwhile.answer as T;
     const answer = ask();
     write(file, { stamp, answer });
@@ -108,8 +146,8 @@ export function remembered<T>(file: string, stamp: string, ask: () => T): T {
 }
 
 /** Returns when it is our turn to ask, or an answer is there; undefined without a claim. */
-function waitForTurn(path: string, file: string, stamp: string): Claim | undefined {
-  for (const end = Date.now() + PATIENCE; Date.now() < end && !read(file, stamp); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)) {
+function waitForTurn(path: string, isKnown: () => boolean): Claim | undefined {
+  for (const end = Date.now() + PATIENCE; Date.now() < end && !isKnown(); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)) {
     try {
       const claim = tryClaim(path);
       if (claim) return claim;
@@ -120,12 +158,12 @@ function waitForTurn(path: string, file: string, stamp: string): Claim | undefin
   return undefined;
 }
 
-function read(file: string, stamp: string): { readonly answer: unknown } | undefined {
+function read(file: string, stamp: string, holds: (answer: unknown) => boolean): { readonly answer: unknown } | undefined {
   try {
     const known = JSON.parse(readFileSync(file, 'utf8')) as { stamp: string; answer: unknown };
-    return known.stamp === stamp ? known : undefined;
+    return known.stamp === stamp && holds(known.answer) ? known : undefined;
   } catch {
-    return undefined; // Never asked.
+    return undefined; // Never asked, or by a version that asked for less.
   }
 }
 

@@ -19,7 +19,7 @@ const TEMPLATE = 'from pip._internal.operations.install.wheel import PipScriptMa
 
 describe('what a pip says about itself', () => {
   it.each(pythons().map(({ minor, path }): [string, string] => [minor, path]))('is, for that of CPython %s, what importing it tells', (_minor, python) => {
-    const facts = askPip(python, homeOfPip(python));
+    const facts = askPip(python, homeOfPip(python), process.env);
     expect(facts.scriptTemplate).toBe(run(python, TEMPLATE));
     expect(facts.rootWarning).toMatch(/^Running pip as the 'root' user .*https:\S*$|^Running pip as the 'root' user .*warning\.$/);
   });
@@ -34,6 +34,6 @@ describe('what a pip says about itself', () => {
     const text = readFileSync(source, 'utf8');
     expect(text).toMatch(maker);
     writeFileSync(source, `${text}\nPipScriptMaker.script_template = "changed afterwards"\n`.replace(maker, '$&\n    script_template = "".join(["made", " up"])'));
-    expect(askPip(python, home).scriptTemplate).toBe('changed afterwards');
+    expect(askPip(python, home, process.env).scriptTemplate).toBe('changed afterwards');
   });
 });
