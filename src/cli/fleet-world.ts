@@ -9,6 +9,7 @@ import { mention, refOf, type Readers } from '../fleet/journal.ts';
 import { Known } from '../fleet/known.ts';
 import { LeftOut } from '../fleet/left-out.ts';
 import type { Pace } from '../fleet/pace.ts';
+import { Refusals } from '../fleet/refusals.ts';
 import { FleetState } from '../fleet/state.ts';
 import { mayWrite } from '../fleet/sync.ts';
 import { unpackThreads } from '../fleet/unpack-threads.ts';
@@ -31,6 +32,8 @@ export interface FleetParts {
   readonly allowed: Fleet['allowed'];
   /** Whether an entry still has to go to the store. */
   readonly isPending: (id: string) => boolean;
+  /** Somebody asks by name: what was refused is tried once more. */
+  readonly afresh: boolean;
   readonly log: (message: string) => void;
 }
 
@@ -46,12 +49,14 @@ export class FleetWorld {
   readonly settings: FleetSettings;
   readonly #parts: FleetParts;
   readonly #known: Known;
+  readonly #refusals: Refusals;
 
   constructor(parts: FleetParts) {
     const { syncInterval, syncDays, snapshotInterval, snapshotSize, storeDays } = parts.settings;
     this.#parts = parts;
     this.state = new FleetState(parts.cache, parts.location);
     this.#known = new Known(parts.cache, parts.location);
+    this.#refusals = new Refusals(parts.cache, parts.location, parts);
     this.settings = { syncEvery: syncInterval * MINUTE, syncWindow: syncDays * DAY, snapshotEvery: snapshotInterval * HOUR, snapshotLimit: snapshotSize, storeWindow: storeDays * DAY };
   }
 
@@ -74,6 +79,7 @@ export class FleetWorld {
       unpacker,
       allowed,
       leftOut: new LeftOut(cache, location),
+      refusals: this.#refusals,
       room: new EvictingRoom(cache, { isOnDisk: (more) => hasRoom(cache.root, more, floor), maxSize: settings.maxSize, isNeeded: isPending }),
       pace,
       log,
@@ -85,11 +91,13 @@ export class FleetWorld {
     return { fleet, close };
   }
 
-  /** What uploads have to do with the fleet. `afresh`: whoever was denied to write tries again. */
-  uploads(afresh: boolean): Pick<BackgroundOptions, 'whyNotWritten' | 'wasDenied' | 'announce'> {
+  /** What uploads have to do with the fleet. Asked by name, whoever was denied to write tries again. */
+  get uploads(): Pick<BackgroundOptions, 'whyNotWritten' | 'wasDenied' | 'announce' | 'refusals'> {
     const { state } = this;
+    const { afresh } = this.#parts;
     const { readOnly } = this.#parts.settings;
     return {
+      refusals: this.#refusals,
       whyNotWritten: () => (afresh || mayWrite({ state, readOnly }) ? undefined : 'these credentials may not write to the store'),
       wasDenied: () => state.update({ deniedAt: Date.now() }),
       announce: (store, entries) => this.#announce(store, entries),

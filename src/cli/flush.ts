@@ -14,7 +14,7 @@ const OTHERS_TURN = 5_000;
 export async function flushSpool({ background: options, cache }: Pick<World, 'background' | 'cache'>): Promise<Remainder> {
   let left = await runBackground(options);
   let [count, progress] = [total(left), Date.now()];
-  while (total(left) > 0 && left.problem === undefined && Date.now() - progress < STANDSTILL) {
+  while (total(left) > left.refused.length && left.problem === undefined && Date.now() - progress < STANDSTILL) {
     await sleep(100);
     left = await runBackground(options);
     if (total(left) !== count || (left.waiting > 0 && isAtWork(cache))) [count, progress] = [total(left), Date.now()];
@@ -29,6 +29,15 @@ export async function flushSpool({ background: options, cache }: Pick<World, 'ba
 
 function total({ waiting, uploads }: Remainder): number {
   return waiting + uploads.length;
+}
+
+/** How many of those that were refused are named. */
+const NAMED = 20;
+
+/** Each entry that was refused for its own sake, and why: a line each. */
+export function describeRefused({ refused }: Pick<Remainder, 'refused'>): string[] {
+  const lines = refused.slice(0, NAMED).map(({ what, why }) => `not stored: ${what}: ${why}`);
+  return refused.length > NAMED ? [...lines, `and ${refused.length - NAMED} more`] : lines;
 }
 
 /** What is left, for people; undefined if nothing is. */

@@ -67,7 +67,7 @@ export function openWorld({ afresh = false, tell }: OpenOptions = {}): World {
     pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate, policy),
     npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate, policy),
   };
-  const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, allowed: (key) => policy.whyNot(key) === undefined && !isYanked(cache.root, key), isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), log });
+  const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, allowed: (key) => policy.whyNot(key) === undefined && !isYanked(cache.root, key), isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), afresh, log });
   const openUploads = store === undefined || settings.readOnly ? undefined : (): Promise<Store> => openStore(store);
   const background: BackgroundOptions = {
     cache,
@@ -78,7 +78,7 @@ export function openWorld({ afresh = false, tell }: OpenOptions = {}): World {
     collectors,
     assemblers,
     log,
-    ...fleet?.uploads(afresh),
+    ...fleet?.uploads,
     ...(settings.offline && { whyNotWritten: () => 'offline is on' }),
   };
   const openRemote = async (): Promise<Remote | undefined> => {

@@ -8,10 +8,11 @@ import { PkgCacheError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store } from '../store/store.ts';
 import { Announcer } from './announce.ts';
-import { push } from './push.ts';
+import type { Refusal, Refusals } from './refusals.ts';
 import { mayRead } from './small.ts';
 import { claimOfBackground } from './start.ts';
 import { hasEnded, isElsewhere, spooledAt, type Job, type Spool, type Spooled } from './spool.ts';
+import { upload } from './upload.ts';
 
 /** What an ecosystem does with a `collect` job: snapshots, one at a time. It calls `willCreate` with an entry's id before that is visible. */
 export type Collector = (cache: LocalCache, details: unknown, willCreate: (id: string) => void) => Iterable<Collected>;
@@ -40,6 +41,8 @@ export interface BackgroundOptions {
   readonly whyNotWritten?: () => string | undefined;
   /** These credentials may read, and no more. */
   readonly wasDenied?: () => void;
+  /** What the store has refused. */
+  readonly refusals?: Refusals;
   /** Tells other workers what has been stored. Throws STORE_*. */
   readonly announce?: (store: Store, entries: readonly LocalEntry[]) => Promise<void>;
 }
@@ -52,6 +55,8 @@ export interface Remainder {
   readonly uploads: readonly string[];
   /** Why, if the store was tried. */
   readonly problem: string | undefined;
+  /** Those of the entries that were refused for their own sake. */
+  readonly refused: readonly Refusal[];
 }
 
 /** Does some work as the one background process of a cache; false if there is another one. */
@@ -204,9 +209,11 @@ function prepareJob({ cache }: BackgroundOptions, job: Job & { kind: 'prepare' }
   }
 }
 
-/** Stores what waits for that, several may do it at once; why something is left. Never throws. */
-export async function uploadPending({ cache, spool, openStore, whyNotWritten, wasDenied, announce, log }: BackgroundOptions): Promise<string | undefined> {
-  const ids = spool.uploads();
+/** Stores what waits for that and is due, several may do it at once; why the store took no more. Never throws. */
+export async function uploadPending(options: BackgroundOptions): Promise<string | undefined> {
+  const { spool, openStore, whyNotWritten, wasDenied, announce, refusals, log } = options;
+  const pending = spool.uploads();
+  const ids = refusals?.due(pending) ?? pending;
   if (ids.length === 0 || !openStore) return undefined;
   const denied = whyNotWritten?.();
   if (denied !== undefined) return denied;
@@ -215,8 +222,9 @@ export async function uploadPending({ cache, spool, openStore, whyNotWritten, wa
     store = await openStore();
     const stored: LocalEntry[] = [];
     try {
-      for (const id of ids) stored.push(...(await uploadOne(cache, spool, store, id, log)));
+      for (const id of ids) stored.push(...(await uploadOne(options, store, id)));
     } finally {
+      refusals?.forget(stored.map(({ id }) => id));
       await announce?.(store, stored);
     }
     return undefined;
@@ -229,25 +237,20 @@ export async function uploadPending({ cache, spool, openStore, whyNotWritten, wa
   }
 }
 
-/** What is in the store now: the entry, or nothing if it is damaged or gone. Throws only what concerns the store as a whole. */
-async function uploadOne(cache: LocalCache, spool: Spool, store: Store, id: string, log: Log): Promise<LocalEntry[]> {
+/** What is in the store now: the entry, or nothing if it is refused, damaged or gone. Throws only what concerns the store as a whole. */
+async function uploadOne({ cache, spool, refusals, log }: BackgroundOptions, store: Store, id: string): Promise<LocalEntry[]> {
   const local = cache.byId(id);
-  const stored: LocalEntry[] = [];
-  if (local) {
-    const began = Date.now();
-    try {
-      const outcome = await push(cache, store, local);
-      const details = { entry: describe(local.entry), seconds: (Date.now() - began) / 1000, bytes: local.entry.size };
-      log(`${outcome === 'created' ? 'uploaded' : 'already stored'} ${describe(local.entry)}`, details);
-      stored.push(local);
-    } catch (error) {
-      if (!(error instanceof PkgCacheError) || error.code !== 'ENTRY_INVALID') throw error;
-      log(`not uploaded: ${error.message}`, { level: 'error' });
-      cache.quarantine(local);
-    }
-  }
+  const began = Date.now();
+  const outcome = local && (await upload({ cache, store, refusals, log: (message) => log(message, { level: 'error' }) }, local));
+  if (outcome === 'refused') return [];
   spool.uploaded(id);
-  return stored;
+  if (!local || outcome === 'damaged') {
+    refusals?.forget([id]);
+    return [];
+  }
+  const details = { entry: describe(local.entry), seconds: (Date.now() - began) / 1000, bytes: local.entry.size };
+  log(`${outcome === 'created' ? 'uploaded' : 'already stored'} ${describe(local.entry)}`, details);
+  return [local];
 }
 
 function ownJobs({ spool }: BackgroundOptions): Spooled[] {
@@ -255,7 +258,9 @@ function ownJobs({ spool }: BackgroundOptions): Spooled[] {
 }
 
 function remaining(options: BackgroundOptions, problem: string | undefined): Remainder {
-  return { waiting: ownJobs(options).length, uploads: options.openStore ? options.spool.uploads() : [], problem };
+  const uploads = options.openStore ? options.spool.uploads() : [];
+  const refused = uploads.length === 0 ? undefined : options.refusals?.all();
+  return { waiting: ownJobs(options).length, uploads, problem, refused: uploads.flatMap((id) => refused?.get(id) ?? []).filter(({ tries }) => tries > 0) };
 }
 
 function messageOf(error: unknown): string {

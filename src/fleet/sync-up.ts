@@ -1,10 +1,10 @@
-import { describe, isDamage, type LocalEntry } from '../cache/local.ts';
+import type { LocalEntry } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import type { Fleet } from './fleet.ts';
 import { AHEAD, mention, refOf, type Ref } from './journal.ts';
 import { inParallel } from './parallel.ts';
-import { push } from './push.ts';
 import { mayRead } from './small.ts';
+import { upload } from './upload.ts';
 
 /** Entries in use are mentioned again after so long, in milliseconds: by one worker, and thereby for all. */
 export const RENEW = 86_400_000;
@@ -84,15 +84,12 @@ class Sending {
 
   /** Whether the store has it now. */
   async #send(local: LocalEntry): Promise<boolean> {
-    const { cache, store, log } = this.#fleet;
-    try {
-      if ((await push(cache, store, local)) === 'created') this.up++;
-      return true;
-    } catch (error) {
-      if (!isDamage(error)) throw error;
-      log(`not uploaded: ${describe(local.entry)}: ${error instanceof Error ? error.message : String(error)}`);
-      if (cache.byId(local.id)) cache.quarantine(local);
-      return false;
-    }
+    const { refusals } = this.#fleet;
+    if (refusals?.due([local.id]).length === 0) return false;
+    const outcome = await upload({ ...this.#fleet, refusals }, local);
+    if (outcome === 'created') this.up++;
+    if (outcome === 'refused') return false;
+    refusals?.forget([local.id]);
+    return outcome !== 'damaged';
   }
 }

@@ -25,8 +25,27 @@ export function denied(label: string, what: string, details: Details = {}): PkgC
 }
 
 /** The store answered, but not with the bytes that it should have; others may be right. */
-export function wrongBytes(label: string, what: string): PkgCacheError {
-  return failure('ARCHIVE_INVALID', label, what, {});
+export function wrongBytes(label: string, what: string, cause?: StoreCause): PkgCacheError {
+  return failure('ARCHIVE_INVALID', label, what, { cause });
+}
+
+/** One object cannot be had, though others can. That says nothing about its bytes: see `isUnreadable`. */
+export function unreadable(label: string, key: string, error: unknown): PkgCacheError {
+  const cause = causeOf(error);
+  const what = `${key} cannot be read${cause === undefined || cause.message === '' ? '' : ` (${cause.message})`}, though others can`;
+  return failure('ARCHIVE_INVALID', label, what, { cause });
+}
+
+/** Whether an object could not be had, as opposed to one whose bytes are wrong: it may be whole. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof PkgCacheError && error.code === 'ARCHIVE_INVALID' && causeOf(error) !== undefined;
+}
+
+/** Whether the store has answered a read with something else than "too much at a time", so that another object may meet with a better answer. */
+export function mayBeOfObject(error: unknown): boolean {
+  const { status } = causeOf(error) ?? {};
+  if (!(error instanceof PkgCacheError) || status === undefined) return false;
+  return error.code.startsWith('STORE_') && ![429, 503, 404].includes(status);
 }
 
 /** An object, or what the store has of it, ends before the range that was asked for. */
@@ -92,6 +111,15 @@ export function isTransient(error: unknown): boolean {
 export function isUnsupported(error: unknown): boolean {
   const { name, status } = causeOf(error) ?? {};
   return status === 501 || status === 405 || name === 'NotImplemented' || name === 'MethodNotAllowed';
+}
+
+/** Answers of the kind 4xx that say nothing about what was sent: credentials, no bucket, too much at a time. */
+const NOT_OF_IT = new Set([401, 403, 404, 407, 408, 425, 429]);
+
+/** Whether an answer was no to what was sent (too large, a name or a header that is not taken), and another object may meet with yes. */
+export function isRefusal(error: unknown): boolean {
+  const { status = 0, name } = causeOf(error) ?? {};
+  return status >= 400 && status < 500 && !NOT_OF_IT.has(status) && name !== 'NoSuchBucket' && !isTransient(error);
 }
 
 /** What a store calls it that it has no room left: a system's names, and those of some S3-compatibles. */

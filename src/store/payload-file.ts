@@ -1,6 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { systemCode } from '../errors.ts';
-import { unavailable } from './failure.ts';
+import { PkgCacheError, systemCode } from '../errors.ts';
 
 interface File {
   readonly path: string;
@@ -14,7 +13,7 @@ export async function readPiece(label: string, { path, size }: File, start: numb
     const buffer = Buffer.allocUnsafeSlow(length);
     for (let filled = 0; filled < length; ) {
       const { bytesRead } = await file.read(buffer, filled, length - filled, start + filled);
-      if (bytesRead === 0) throw unavailable(label, `the file to be stored is shorter than ${size} bytes`);
+      if (bytesRead === 0) throw new PkgCacheError('CACHE_UNUSABLE', `store ${label}: the file to be stored is shorter than ${size} bytes`);
       filled += bytesRead;
     }
     return buffer;
@@ -35,6 +34,6 @@ async function openFile(label: string, path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
   } catch (error) {
-    throw unavailable(label, `the file to be stored cannot be read (${systemCode(error) ?? 'unknown'})`, { cause: error });
+    throw new PkgCacheError('CACHE_UNUSABLE', `store ${label}: the file to be stored cannot be read (${systemCode(error) ?? 'unknown'})`, { cause: error });
   }
 }

@@ -4,7 +4,7 @@ import { abortable } from './abortable.ts';
 import { payloadSize, type Backend, type RawPage } from './backend.ts';
 import { GuardedBody } from './body.ts';
 import { CIRCUIT_MS, type CircuitState } from './circuit.ts';
-import { isTransient, isUnanswered, storeCause, unavailable } from './failure.ts';
+import { isTransient, isUnanswered, mayBeOfObject, storeCause, unavailable, unreadable } from './failure.ts';
 import { Gate } from './gate.ts';
 import { checkKey, isKey } from './key.ts';
 import { LIMITS, type Limits } from './limits.ts';
@@ -32,6 +32,15 @@ export function resilient(backend: Backend, options: ResilientOptions): Store {
   return new ResilientStore(backend, options);
 }
 
+/** Nothing lies there: a store that may be read says so. */
+const PROBE = 'v1/doctor/none';
+
+interface Asking {
+  readonly opens: boolean;
+  /** What is thrown in the place of an error; undefined: the error itself. */
+  readonly instead?: (error: unknown, signal: AbortSignal) => Promise<PkgCacheError | undefined>;
+}
+
 class ResilientStore implements Store {
   readonly label: string;
   readonly #backend: Backend;
@@ -54,7 +63,7 @@ class ResilientStore implements Store {
   async get(key: string, range?: Range): Promise<StoredObject | undefined> {
     checkKey(this.label, key);
     const attempt = (signal: AbortSignal): Promise<StoredObject | undefined> => this.#attempt(key, range, signal);
-    const found = await this.#gate.run(() => this.#ask(attempt));
+    const found = await this.#gate.run(() => this.#ask(attempt, { opens: true, instead: (error, signal) => this.#ofObject(key, error, signal) }));
     return found && this.#guarded(found);
   }
 
@@ -104,7 +113,7 @@ class ResilientStore implements Store {
   }
 
   /** `opens`: whether the circuit opens when this fails. What no install depends on says nothing about the rest. */
-  async #ask<T>(attempt: (signal: AbortSignal) => Promise<T>, { opens } = { opens: true }): Promise<T> {
+  async #ask<T>(attempt: (signal: AbortSignal) => Promise<T>, { opens, instead }: Asking = { opens: true }): Promise<T> {
     this.#admit();
     const controller = new AbortController();
     const giveUp = (): void => controller.abort(this.#timeout('no answer in time'));
@@ -114,11 +123,26 @@ class ResilientStore implements Store {
       this.#patience.answered();
       this.#recovered();
       return answer;
-    } catch (error) {
+    } catch (thrown) {
+      const error = (await instead?.(thrown, controller.signal)) ?? thrown;
       if (opens) this.#failed(error);
       throw error;
     } finally {
       this.#patience.done(giveUp);
+    }
+  }
+
+  /**
+   * What a failed read means where another object can be read: that this one cannot be had (its key may not be used by these credentials, its disk
+   * is gone), and the store is as well as ever. Undefined where it says something about the store.
+   */
+  async #ofObject(key: string, error: unknown, signal: AbortSignal): Promise<PkgCacheError | undefined> {
+    if (key === PROBE || signal.aborted || !mayBeOfObject(error)) return undefined;
+    try {
+      (await this.#attempt(PROBE, undefined, signal))?.body.destroy();
+      return unreadable(this.label, key, error);
+    } catch {
+      return undefined;
     }
   }
 

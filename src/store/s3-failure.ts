@@ -94,7 +94,7 @@ export function s3Failure(label: string, error: unknown): PkgCacheError {
     return unavailable(label, 'there is no such bucket', { cause, hint: 'create the bucket, or correct the store setting' });
   }
   // Its bucket keeps it where nothing can be read from: that object is lost, and the others are not.
-  if (name === 'InvalidObjectState') return wrongBytes(label, 'an object cannot be read, since its bucket has archived it');
+  if (name === 'InvalidObjectState') return wrongBytes(label, 'an object cannot be read, since its bucket has archived it', cause);
   if (isElsewhere(error)) {
     const region = regionIn(error);
     return denied(label, `the bucket is in ${region === undefined ? 'another region' : `the region ${region}`} (${cause.message})`, { cause, hint: region === undefined ? REGION : `set AWS_REGION to ${region}` });

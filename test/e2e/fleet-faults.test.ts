@@ -14,7 +14,8 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld({ store: true });
   for (const [n, pin] of SET.entries()) world.wheel({ name: pin.split('==')[0]!, version: '1', files: { [`many${n}/data.bin`]: new Uint8Array(BYTES).fill(n) } });
-  for (const name of ['own', 'late', 'later']) world.wheel({ name, version: '1' });
+  world.wheel({ name: 'huge', version: '1', files: { 'huge/data.bin': new Uint8Array(2_000_000).fill(7) } });
+  for (const name of ['own', 'late', 'later', 'small1', 'small2']) world.wheel({ name, version: '1' });
   const builder = world.worker();
   await builder.fill(await world.venv(), SET);
   expect(await builder.cli(['snapshot', '--now'])).toMatchObject({ code: 0 });
@@ -59,6 +60,26 @@ it('a store that is full, or may only be read, is read all the same', async () =
   expect((await other.cli(['sync', '--once'])).stdout).toBe('0 brought down, 1 stored\n');
   expect((await worker.cli(['sync', '--once'])).stdout).toMatch(/^0 brought down, [01] stored\n$/);
   expect((await worker.cli(['status'])).stdout).not.toContain('may not write');
+});
+
+it('what a gateway refuses for its size keeps nothing else from being stored, and flush and doctor say so', async () => {
+  const proxy = await startFaultServer(({ method, headers }) => (method === 'PUT' && Number(headers['content-length']) > 1_000_000 ? 'too-large' : 'pass'), { upstream: world.s3!.url });
+  try {
+    const worker = world.worker(proxy.env);
+    await worker.pip(await world.venv(), ['install', 'huge==1', 'own==1', 'small1==1', 'small2==1']);
+    const { code, stderr } = await worker.cli(['flush']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^pkg-cache: not stored: huge==1: store .*\(EntityTooLarge, 413\)\npkg-cache: 1 not stored yet\. .*\n$/);
+    const doctor = await worker.cli(['doctor']);
+    expect(doctor.code).toBe(1);
+    expect(doctor.stdout).toMatch(/PROBLEM +huge==1 was not stored: .*413.*\n.*→ raise the limit/);
+    expect((await world.worker().cli(['store', 'ls', 'own', 'small1', 'small2', 'huge'])).stdout).toContain('3 entries in');
+    // Where it can be stored it is, and nobody speaks of it any more.
+    expect(await worker.cli(['flush'], { env: world.s3!.env })).toMatchObject({ code: 0, stderr: '' });
+    expect((await worker.cli(['doctor'], { env: world.s3!.env })).stdout).not.toContain('huge');
+  } finally {
+    await proxy.stop();
+  }
 });
 
 it('a worker whose credentials have expired does not count as one that may only read', async () => {

@@ -63,7 +63,7 @@ it('is done as far as it goes by who may not remove anything', async () => {
   expect(await tend(careful(0))).toBe(true);
   expect(one.log.join()).toContain('3 entries mentioned again');
   expect(await tend(careful(20 * DAY))).toBe(true);
-  expect(asked).toBe(1);
+  expect(asked).toBe(3); // one that is kept is no reason to leave the others
   expect(one.log.filter((line) => line.includes('may not remove'))).toHaveLength(3);
   expect(one.log.at(-1)).toContain('0 unused entries and 0 abandoned uploads removed');
   expect(await keys(store, 'v1/pip/')).toHaveLength(3);

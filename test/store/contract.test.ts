@@ -62,7 +62,7 @@ function contract(open: (prefix: string) => Promise<Store>): void {
   it.each([9, 20_000_000])('stores nothing of a file that is shorter than its %d bytes', async (size) => {
     const path = join(files.path, 'short');
     writeFileSync(path, Buffer.alloc(size - 1));
-    expect(await outcome(store.create(`v1/short-${size}`, { path, size }))).toBe('STORE_UNAVAILABLE');
+    expect(await outcome(store.create(`v1/short-${size}`, { path, size }))).toBe('CACHE_UNUSABLE');
     expect(await store.get(`v1/short-${size}`)).toBeUndefined();
   });
 

@@ -21,6 +21,7 @@ export type Fault =
   | 'too-many-requests' // 429
   | 'not-implemented' // 501 NotImplemented
   | 'full' // 507 QuotaExceeded
+  | 'too-large' // 413, as a proxy answers
   | 'reset' // the connection is reset without an answer
   | 'reset-body' // the connection is reset in the middle of the body
   | 'short-body' // the connection ends in good order before Content-Length is reached
@@ -103,6 +104,7 @@ const ERRORS: Partial<Record<Fault, [status: number, code: string]>> = {
   'too-many-requests': [429, 'TooManyRequests'],
   'not-implemented': [501, 'NotImplemented'],
   full: [507, 'QuotaExceeded'],
+  'too-large': [413, 'EntityTooLarge'],
   'complete-error': [200, 'InternalError'],
 };
 

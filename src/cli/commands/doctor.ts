@@ -1,11 +1,13 @@
 import { LocalCache } from '../../cache/local.ts';
 import { configFiles, homeDirectory, inspectSettings, processEnv, type Env, type Settings } from '../../config.ts';
+import { Refusals } from '../../fleet/refusals.ts';
 import { FleetState } from '../../fleet/state.ts';
 import type { Command } from '../command.ts';
 import { checkCache } from '../doctor/cache.ts';
 import { checksOf, type Check } from '../doctor/check.ts';
 import { checkLinks } from '../doctor/links.ts';
 import { checkSettings } from '../doctor/settings.ts';
+import { checkRefusals } from '../doctor/refusals.ts';
 import { checkStore } from '../doctor/store.ts';
 import { checkTools, sitePackages } from '../doctor/tools.ts';
 import { formatCount, Progress, standardOutput, type Colour, type Printer } from '../terminal.ts';
@@ -66,9 +68,11 @@ async function checkStoreOf({ store, offline, readOnly }: Settings, cache: Local
   const until = circuit?.openUntil() ?? 0;
   const checks = await checkStore(store, env, { readOnly });
   const problem = cache && new FleetState(cache, store).read().problem;
+  const refused = cache ? checkRefusals(new Refusals(cache, store)) : [];
   return [
     ...(until > Date.now() ? [note(`installs leave the store alone for ${Math.ceil((until - Date.now()) / 1000)} s more: ${reason ?? 'it failed'}`, 'wait, or see below')] : []),
     ...checks,
+    ...refused,
     ...(problem === undefined ? [] : [note(`the last sync failed: ${problem}`, 'pkg-cache sync --once tries again')]),
   ];
 }

@@ -1,5 +1,5 @@
 import type { Command } from '../command.ts';
-import { describeRemainder, flushSpool } from '../flush.ts';
+import { describeRefused, describeRemainder, flushSpool } from '../flush.ts';
 import { openWorld } from '../world.ts';
 
 export const flush: Command<object> = {
@@ -10,8 +10,10 @@ export const flush: Command<object> = {
       .example('$0 flush', 'before a worker is thrown away; exit 1 if something is left'),
   exits: '0 everything is cached, and stored where there is a store, 1 something is left',
   run: async () => {
-    const left = describeRemainder(await flushSpool(openWorld({ afresh: true })));
+    const remainder = await flushSpool(openWorld({ afresh: true }));
+    const left = describeRemainder(remainder);
     if (left === undefined) return 0;
+    for (const line of describeRefused(remainder)) console.error(`pkg-cache: ${line}`);
     console.error(`pkg-cache: ${left}. Nothing is lost: the next install or flush tries again.`);
     return 1;
   },

@@ -1,6 +1,6 @@
 import { PkgCacheError } from '../../errors.ts';
 import { AT_ONCE } from '../../fleet/pace.ts';
-import { ifAllowed } from '../../fleet/tend/remove.ts';
+import { ifAllowed, remover } from '../../fleet/tend/remove.ts';
 import { removeSuperseded } from '../../fleet/tend/superseded.ts';
 import { removeUnused } from '../../fleet/tend/unused.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
@@ -179,15 +179,18 @@ async function gc(fleet: Fleet, { wanted, unused, yes, dryRun, printer }: Reques
   const more = unused === undefined ? '' : `, and what nobody has used for ${unused} days`;
   if (!dryRun && !yes && !(await confirm(`Remove ${what}${more}, from ${fleet.store.label}?`))) return notRemoved(printer);
   const { store } = fleet;
+  const removing = remover({ store, log: (message) => console.error(`pkg-cache: ${message}`) });
+  let kept = 0;
   const remove = async (key: string): Promise<boolean> => {
-    if (!dryRun) await store.remove(key);
-    return true;
+    const removed = dryRun || (await removing(key));
+    if (!removed) kept++;
+    return removed;
   };
   for (const { key } of garbage) await remove(key);
   const now = await store.now();
   const entries = unused === undefined ? 0 : await removeUnused({ ...fleet, settings: { ...fleet.settings, storeWindow: unused * DAY } }, now, remove);
   const replaced = await removeSuperseded(fleet, now, remove);
   const uploads = dryRun ? 0 : ((await ifAllowed(() => store.tidy(), (why) => printer.line(`abandoned uploads stay: ${why}`))) ?? 0);
-  printer.line(`${dryRun ? 'would remove' : 'removed'} ${what}${unused === undefined ? '' : `; ${formatCount(entries, 'unused entry', 'unused entries')}`}; ${formatCount(replaced, 'old object')} of snapshots and claims${dryRun ? '' : `; ${formatCount(uploads, 'abandoned upload')}`}`);
-  return 0;
+  printer.line(`${dryRun ? 'would remove' : 'removed'} ${what}${unused === undefined ? '' : `; ${formatCount(entries, 'unused entry', 'unused entries')}`}; ${formatCount(replaced, 'old object')} of snapshots and claims${dryRun ? '' : `; ${formatCount(uploads, 'abandoned upload')}`}${kept > 0 ? `; ${kept} could not be removed` : ''}`);
+  return kept === 0 ? 0 : 1;
 }

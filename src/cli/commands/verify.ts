@@ -73,7 +73,7 @@ async function verifyStore(remove: boolean, printer: Printer): Promise<Verified>
     const damaged = await verifyItems(fleet.store, items, (checked, bytes) => progress.show(`${checked} of ${items.length} checked, ${formatBytes(bytes)} read`));
     progress.end();
     const certain = remove && damaged.length > 0 ? await verifyItems(fleet.store, damaged.map(({ item }) => item), () => undefined) : [];
-    const removed = new Set(certain.map(({ item }) => item.object.key));
+    const removed = new Set(certain.filter(({ keys }) => keys.length > 0).map(({ item }) => item.object.key));
     for (const key of new Set(certain.flatMap(({ keys }) => keys))) await fleet.store.remove(key);
     for (const { item, why } of damaged) printer.line(`damaged ${nameOf(item)} (${item.object.key}): ${why}${removed.has(item.object.key) ? '; removed' : ''}`);
     return { checked: items.length, damaged: damaged.length };

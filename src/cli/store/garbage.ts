@@ -28,15 +28,18 @@ export async function findGarbage(store: Store, cache: LocalCache, tell: (count:
   const used = new Set<string>();
   const garbage: Garbage[] = [];
   let count = 0;
+  let isComplete = true;
   await readPointers(store, items, (read) => {
     tell(++count);
+    if ('damaged' in read && read.isUnreadable) return void (isComplete = false);
     const { key, size } = read.item.object;
     const archive = 'archive' in read ? archiveKey(read.archive.sha256) : undefined;
     if (archive !== undefined) used.add(archive);
     if (!isOld(read.item.object) || (archive !== undefined && archives.has(archive))) return;
     garbage.push({ key, size, why: archive === undefined ? 'damaged' : 'its archive is gone' });
   });
-  for (const [key, { size, old }] of archives) if (old && !used.has(key)) garbage.push({ key, size, why: 'no pointer leads to it' });
+  // What a pointer that cannot be read leads to is not known.
+  if (isComplete) for (const [key, { size, old }] of archives) if (old && !used.has(key)) garbage.push({ key, size, why: 'no pointer leads to it' });
   for await (const object of objects(store, `v${LAYOUT}/doctor/`)) if (isOld(object)) garbage.push({ ...object, why: 'left by doctor' });
   return garbage;
 }

@@ -7,6 +7,7 @@ import { inParallel } from '../../fleet/parallel.ts';
 import { listAll, objects, readSmall } from '../../fleet/small.ts';
 import { entryKeyOf } from '../../fleet/tend/reconcile.ts';
 import type { Rule } from '../../policy.ts';
+import { isUnreadable } from '../../store/failure.ts';
 import type { Listed, Store } from '../../store/store.ts';
 import { isNamed } from '../select.ts';
 
@@ -65,8 +66,8 @@ async function namesOfOriginals(store: Store, cache: LocalCache): Promise<Map<st
   return names;
 }
 
-/** The archive that an item leads to; the reason for one that leads nowhere. */
-export type Read = { readonly item: Item } & ({ readonly archive: Pointer['archive']; readonly version: string } | { readonly damaged: string });
+/** The archive that an item leads to; the reason for one that leads nowhere. `isUnreadable`: it may be whole, and others may be able to read it. */
+export type Read = { readonly item: Item } & ({ readonly archive: Pointer['archive']; readonly version: string } | { readonly damaged: string; readonly isUnreadable: boolean });
 
 /** How many pointers are read at once. */
 const AT_ONCE = 16;
@@ -82,7 +83,7 @@ export async function readPointers(store: Store, items: readonly Item[], each: (
       await each({ item, archive, version: entry.version });
     } catch (error) {
       if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
-      await each({ item, damaged: error.message });
+      await each({ item, damaged: error.message, isUnreadable: isUnreadable(error) });
     }
   });
 }

@@ -21,12 +21,14 @@ export async function planRemoval(store: Store, items: readonly Item[], related:
   const going = new Set(items.map(({ object }) => object.key));
   const kept = new Set<string>();
   const archives = new Map<string, number>();
+  let isComplete = true;
   await readPointers(store, related, (read) => {
+    if ('damaged' in read && read.isUnreadable) isComplete = false; // what it leads to is not known
     if (!('archive' in read) || read.item.isOriginal) return;
     if (going.has(read.item.object.key)) archives.set(read.archive.sha256, read.archive.size);
     else kept.add(read.archive.sha256);
   });
-  const alone = [...archives].filter(([hash]) => !kept.has(hash));
+  const alone = [...archives].filter(([hash]) => isComplete && !kept.has(hash));
   const bytes = alone.reduce((sum, [, size]) => sum + size, 0) + items.reduce((sum, { object }) => sum + object.size, 0);
   return { items, archives: alone.map(([hash]) => archiveKey(hash)), bytes };
 }

@@ -35,7 +35,7 @@ export type Built = { readonly outcome: 'live'; readonly count: number; readonly
 
 /**
  * Packs the entries that were used last, as they are read, into one object, and makes it the snapshot of the period unless there is one.
- * Every byte is compared with its entry's manifest on the way; what is damaged is put aside and left out. Throws STORE_* when the
+ * Every byte is compared with its entry's manifest on the way; what is damaged is put aside and left out, and what cannot be read is left out. Throws STORE_* when the
  * store fails, and what `pace` throws; nothing that was begun then counts.
  */
 export async function buildSnapshot(request: BuildRequest): Promise<Built> {
@@ -108,9 +108,9 @@ class Packing {
       const mentioned = known.mentionedAt(id);
       this.members.push({ at, size: this.bytes - at, used: Math.round(cache.lastUsed(id) + ahead), ...(mentioned === undefined ? {} : { mentioned }), entry: local.entry });
     } catch (error) {
-      if (!isDamage(error)) throw asOurs(error);
+      if (!isOfEntry(error)) throw error;
       log(`not in the snapshot: ${describe(local.entry)}: ${error instanceof Error ? error.message : String(error)}`);
-      if (cache.byId(id)) cache.quarantine(local);
+      if (isDamage(error) && cache.byId(id)) cache.quarantine(local);
     }
   }
 }
@@ -132,8 +132,8 @@ function* original(path: string, sha512: string): Generator<Buffer> {
   if (digest.digest('hex') !== sha512) throw new PkgCacheError('ENTRY_INVALID', 'its archive has changed');
 }
 
-/** A disk that cannot be read says nothing about the store, and must not look like it. */
-function asOurs(error: unknown): unknown {
+/** Whether an entry could not be read: that costs that entry, and no other. */
+function isOfEntry(error: unknown): boolean {
   const code = systemCode(error);
-  return error instanceof PkgCacheError || code === undefined || code === 'ABORT_ERR' ? error : new PkgCacheError('CACHE_UNUSABLE', `cannot read the cache: ${code}`, { cause: error });
+  return isDamage(error) || (code !== undefined && code !== 'ABORT_ERR');
 }

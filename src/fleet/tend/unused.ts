@@ -1,5 +1,6 @@
 import { LAYOUT, entryId } from '../../cache/entry.ts';
 import { PkgCacheError } from '../../errors.ts';
+import { isUnreadable } from '../../store/failure.ts';
 import type { Listed } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
 import { readRecords, type Record } from '../journal.ts';
@@ -61,12 +62,15 @@ function byPackage(objects: readonly Listed[]): Map<string, string[]> {
 async function removeEntry(fleet: Fleet, key: string, kept: readonly string[], remove: Remove): Promise<boolean> {
   const archive = await archiveAt(fleet, key);
   if (!(await remove(key))) return false;
-  if (archive === undefined) return true;
-  for (const other of kept) if ((await archiveAt(fleet, other)) === archive) return true;
+  if (archive === undefined || archive === UNKNOWN) return true;
+  for (const other of kept) if ([archive, UNKNOWN].includes((await archiveAt(fleet, other)) ?? '')) return true;
   return await remove(archiveKey(archive));
 }
 
-/** The hash of the archive that a pointer leads to, if it can be read. */
+/** In the place of a hash: others may be able to read it. */
+const UNKNOWN = 'unknown';
+
+/** The hash of the archive that a pointer leads to, if it is whole. */
 async function archiveAt({ store, log }: Fleet, key: string): Promise<string | undefined> {
   const entryKey = entryKeyOf(key);
   try {
@@ -75,6 +79,6 @@ async function archiveAt({ store, log }: Fleet, key: string): Promise<string | u
   } catch (error) {
     if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
     log(`unused: ${error.message}`);
-    return undefined;
+    return isUnreadable(error) ? UNKNOWN : undefined;
   }
 }

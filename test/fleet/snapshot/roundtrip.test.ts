@@ -10,7 +10,6 @@ import { warm, type Warmed } from '../../../src/fleet/snapshot/warm.ts';
 import { sha256File } from '../../../src/hash.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { KEY, published } from '../../cache/support.ts';
-import { failure } from '../../store/helpers.ts';
 import { overStore } from '../../support/over-store.ts';
 import { directoryStore, fill, keyOf, makeOriginal, names, originalKeyOf, worker, type Worker } from '../support.ts';
 
@@ -111,13 +110,13 @@ describe('an entry that', () => {
     expect(names((await warmed(store)).at.cache)).toEqual(['package-0']);
   });
 
-  it('cannot be read, though nothing says that it is damaged, ends it, and not as if the store had failed', async () => {
+  it('cannot be read, though nothing says that it is damaged, is left out, and stays', async () => {
     const { store } = await directoryStore();
     const one = worker(store);
-    const [local] = fill(one.cache, 1);
+    const [local] = fill(one.cache, 2);
     rmSync(join(local!.dir, 'files.json'));
     mkdirSync(join(local!.dir, 'files.json'));
-    expect(await failure(build(one))).toMatchObject({ code: 'CACHE_UNUSABLE' });
+    expect(await build(one)).toMatchObject({ outcome: 'live', count: 1 });
     expect(one.cache.byId(local!.id)).toBeDefined();
   });
 
