@@ -21,7 +21,7 @@ export function remover({ store, log }: Pick<Fleet, 'store' | 'log'>): Remove {
       denied = 0;
       return true;
     } catch (error) {
-      if (!(error instanceof PkgCacheError) || (error.code !== 'STORE_DENIED' && !isRefusal(error))) throw error;
+      if (!(error instanceof PkgCacheError) || (error.code !== 'STORE_DENIED' && !isRefusal(error) && !isUnsupported(error))) throw error;
       if (++denied === 1) log(`not removed from the store: ${key}: ${error.message}`);
       if (denied === MOST_DENIED) log('nothing old is removed from the store today');
       return false;
