@@ -4,6 +4,8 @@ import { hostIdentity, isAlive } from './claim.ts';
 import type { Entry, EntryKey } from './entry.ts';
 import { REMOVED } from './removal.ts';
 import { listDir } from './sweep.ts';
+import { ENTRY_KEY } from '../manifest.ts';
+import { count, object, parseA, readA, text } from '../shape.ts';
 
 /**
  * An entry as a listing shows it. `copying`: a live process is at it; `stalled`: it was begun and not finished, or failed a check;
@@ -73,40 +75,38 @@ export function isOurs(path: string): boolean {
 
 /** What a staging directory says in `owner.json`, which is written before anything else. */
 function ownerOf(path: string): Owner | undefined {
-  try {
-    return (JSON.parse(readFileSync(join(path, 'owner.json'), 'utf8')) as Owner | null) ?? undefined;
-  } catch {
-    return undefined;
-  }
+  return readA(OWNER, join(path, 'owner.json'));
 }
+
+const OWNER = object<Owner>({ pid: count, host: text, key: ENTRY_KEY });
 
 function unreadable(path: string): EntryStatus {
   return { status: 'stalled', key: undefined, version: undefined, path, size: 0, lastUsed: modified(path) };
 }
 
-interface Head extends Pick<Entry, 'key' | 'version' | 'size'> {
-  readonly lastUsed: number;
-}
+type Head = Pick<Entry, 'key' | 'version' | 'size'>;
+
+const HEAD = object<Head>({ key: ENTRY_KEY, version: text, size: count });
 
 /** A listing reads as many manifests as there are entries, and only what they begin with. */
 const piece = Buffer.allocUnsafe(1024);
 
 /** The beginning of a manifest, up to what its ecosystem knows about it; undefined for what is none. */
-function readHead(path: string): Head | undefined {
+function readHead(path: string): (Head & { readonly lastUsed: number }) | undefined {
   try {
-    const { text, lastUsed } = readPiece(path);
-    const end = text.indexOf(',"count":');
-    const { key, version, size } = JSON.parse(end === -1 ? readFileSync(path, 'utf8') : `${text.slice(0, end)}}`) as Entry;
-    return typeof key.name === 'string' && typeof size === 'number' ? { key, version, size, lastUsed } : undefined;
+    const { begin, lastUsed } = readPiece(path);
+    const end = begin.indexOf(',"count":');
+    const head = parseA(HEAD, end === -1 ? readFileSync(path, 'utf8') : `${begin.slice(0, end)}}`);
+    return head && { ...head, lastUsed };
   } catch {
     return undefined;
   }
 }
 
-function readPiece(path: string): { text: string; lastUsed: number } {
+function readPiece(path: string): { begin: string; lastUsed: number } {
   const fd = openSync(path, 'r');
   try {
-    return { text: piece.toString('utf8', 0, readSync(fd, piece)), lastUsed: fstatSync(fd).mtimeMs };
+    return { begin: piece.toString('utf8', 0, readSync(fd, piece)), lastUsed: fstatSync(fd).mtimeMs };
   } finally {
     closeSync(fd);
   }

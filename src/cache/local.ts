@@ -12,6 +12,8 @@ import { sweepShelves } from './shelves.ts';
 import { listDir, removeOld, removeTree } from './sweep.ts';
 import { isYanked, YANKED } from './yanked.ts';
 import { sha256 } from '../hash.ts';
+import { ENTRY } from '../manifest.ts';
+import { asA, parseA, type Shape } from '../shape.ts';
 
 /** An entry that lies in the local cache. */
 export interface LocalEntry<Meta = unknown> {
@@ -75,8 +77,8 @@ export class LocalCache {
       const manifest = readFileSync(join(dir, 'entry.json'), 'utf8');
       const hash = sha256(manifest);
       if (hash !== readFileSync(join(dir, 'entry.sha256'), 'utf8')) return undefined;
-      const entry = JSON.parse(manifest) as Entry<Meta>;
-      if (entry.layout !== LAYOUT || entryId(entry.key) !== id || this.#rules.whyNot(entry.key) !== undefined) return undefined;
+      const entry = parseA(ENTRY as Shape<Entry<Meta>>, manifest); // which knows what kind of meta the key stands for
+      if (!entry || entryId(entry.key) !== id || this.#rules.whyNot(entry.key) !== undefined) return undefined;
       return { id, dir, entry, hash };
     } catch {
       return undefined;
@@ -257,8 +259,9 @@ export class Staging {
     return this.publishEntry(entry, filesJson);
   }
 
-  /** As `publish`, for an entry whose manifest exists already (pulled from a store). */
+  /** As `publish`, for an entry whose manifest exists already (pulled from a store). Throws ENTRY_INVALID for one that could not be read again. */
   publishEntry<Meta>(entry: Entry<Meta>, filesJson: string): LocalEntry<Meta> {
+    asA(ENTRY, entry, 'ENTRY_INVALID', `the manifest of ${entry.key.name}`); // else nobody would find it
     writeFileSync(join(this.dir, 'files.json'), filesJson);
     const manifest = JSON.stringify(entry);
     writeFileSync(join(this.dir, 'entry.json'), manifest);

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { LAYOUT, type EntryKey } from '../cache/entry.ts';
 import type { LocalEntry } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
+import { metaOf } from '../manifest.ts';
+import { asA, count, hash512, isA, list, maybe, object, oneOf, type Shape } from '../shape.ts';
 import type { Store } from '../store/store.ts';
-import { isEntryKey, isSize } from './objects.ts';
+import { STORED_KEY } from './objects.ts';
 import { seal, unseal } from './seal.ts';
 import { readSmall } from './small.ts';
 
@@ -97,17 +99,22 @@ export function encodeRecord(refs: readonly Ref[]): Buffer {
 
 /** The refs of a record. Throws ARCHIVE_INVALID for whatever is none. */
 export function decodeRecord(bytes: Buffer): Ref[] {
-  const { layout, refs } = (unseal(bytes) ?? {}) as { layout?: unknown; refs?: unknown };
-  if (layout !== LAYOUT || !Array.isArray(refs) || refs.length > MOST_READ) throw new PkgCacheError('ARCHIVE_INVALID', 'a record of the journal is damaged');
-  return refs.filter(isRef);
+  const { refs } = asA(RECORD, unseal(bytes), 'ARCHIVE_INVALID', 'a record of the journal');
+  if (refs.length > MOST_READ) throw new PkgCacheError('ARCHIVE_INVALID', 'a record of the journal is too long');
+  return refs.filter((ref) => isA(REF, ref));
 }
 
-/** Whether a value could be a ref of a record. */
-export function isRef(value: unknown): value is Ref {
-  const { key, size, original } = (value ?? {}) as Partial<Ref>;
-  if (!isEntryKey(key) || !isSize(size)) return false;
-  return original === undefined || (typeof original?.sha512 === 'string' && /^[0-9a-f]{128}$/.test(original.sha512));
-}
+const RECORD = object({ layout: oneOf(LAYOUT), refs: list<unknown>(() => undefined) });
+
+const PLAIN_REF = object<Ref>({ key: STORED_KEY, size: count, original: maybe(object({ sha512: hash512, meta: () => undefined })) });
+
+/** What could be a ref of a record. */
+export const REF: Shape<Ref> = (value) => {
+  const wrong = PLAIN_REF(value);
+  if (wrong !== undefined) return wrong;
+  const { key, original } = value as Ref;
+  return original && metaOf(key)(original.meta);
+};
 
 /** How far somebody has read: the last key, and the keys shortly before it. */
 export interface Position {

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { entryId } from '../cache/entry.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { sha256 } from '../hash.ts';
-import { isRef, type Ref } from './journal.ts';
-import { isSize } from './objects.ts';
+import { REF, type Ref } from './journal.ts';
 import { remember } from './remembered.ts';
+import { count, finite, isA, list, object, readA } from '../shape.ts';
 
 /** An entry that others have and that could not be brought down. */
 export interface Missed {
@@ -77,16 +76,9 @@ export class LeftOut {
   }
 }
 
+/** Nothing, as long as nothing was left out. */
 function readMissed(path: string): Missed[] {
-  try {
-    const all: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    return Array.isArray(all) ? all.filter(isMissed) : [];
-  } catch {
-    return []; // Nothing was left out yet.
-  }
+  return (readA(list<unknown>(() => undefined), path) ?? []).filter((missed) => isA(MISSED, missed));
 }
 
-function isMissed(value: unknown): value is Missed {
-  const { ref, time, tries } = (value ?? {}) as Partial<Missed>;
-  return isRef(ref) && Number.isFinite(time) && isSize(tries);
-}
+const MISSED = object<Missed>({ ref: REF, time: finite, tries: count });

@@ -1,5 +1,7 @@
 import { LAYOUT, entryId, type Entry, type EntryKey } from '../cache/entry.ts';
 import { PkgCacheError } from '../errors.ts';
+import { ENTRY, ENTRY_KEY } from '../manifest.ts';
+import { asA, count, hash256, object, type Shape } from '../shape.ts';
 import { isKey } from '../store/key.ts';
 import { seal, unseal } from './seal.ts';
 
@@ -43,30 +45,18 @@ export function encodePointer(pointer: Pointer): Buffer {
 
 /** Reads a pointer that was stored under `key`. Throws ARCHIVE_INVALID when it is damaged, or the pointer of something else. */
 export function decodePointer<Meta>(bytes: Buffer, key: EntryKey): Pointer<Meta> {
-  const pointer = unseal(bytes) as Pointer<Meta> | null | undefined;
-  if (pointer === undefined) throw invalid(key, 'is damaged');
-  const { entry, archive } = pointer ?? {};
-  if (entry?.layout !== LAYOUT || !entry.key || entryId(entry.key) !== entryId(key)) throw invalid(key, 'is of another entry');
-  if (!pointer || !isHash(archive?.sha256) || !isSize(archive?.size)) throw invalid(key, 'names no archive');
-  return pointer;
+  const value = unseal(bytes);
+  if (value === undefined) throw invalid(key, 'is damaged');
+  const pointer = asA(POINTER, value, 'ARCHIVE_INVALID', `the pointer ${pointerKey(key)}`);
+  if (entryId(pointer.entry.key) !== entryId(key)) throw invalid(key, 'is of another entry');
+  if (pointer.entry.size > pointer.archive.size) throw invalid(key, 'names an archive that is smaller than its files');
+  return pointer as Pointer<Meta>;
 }
 
-/** Whether a value is a hex SHA-256. */
-export function isHash(value: unknown): boolean {
-  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
-}
+const POINTER = object<Pointer>({ entry: ENTRY, archive: object({ sha256: hash256, size: count }) });
 
-/** Whether a value is a number of bytes, or of whatever can be counted. */
-export function isSize(value: unknown): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
-
-/** Whether a value is the key of an entry that could lie in a store. */
-export function isEntryKey(value: unknown): value is EntryKey {
-  const { ecosystem, name, version, platform, origin } = (value ?? {}) as Partial<Record<keyof EntryKey, unknown>>;
-  const parts = [ecosystem, name, version, platform, origin];
-  return parts.every((part) => typeof part === 'string') && (ecosystem === 'pip' || ecosystem === 'npm') && isKey(pointerKey(value as EntryKey));
-}
+/** The key of an entry that could lie in a store. */
+export const STORED_KEY: Shape<EntryKey> = (value) => ENTRY_KEY(value) ?? (isKey(pointerKey(value as EntryKey)) ? undefined : 'is no key of an entry');
 
 function invalid(key: EntryKey, what: string): PkgCacheError {
   return new PkgCacheError('ARCHIVE_INVALID', `the pointer ${pointerKey(key)} ${what}`);

@@ -6,6 +6,7 @@ import type { EntryFile, EntryKey } from '../../src/cache/entry.ts';
 import { LocalCache, type LocalEntry, type Staging } from '../../src/cache/local.ts';
 import { PkgCacheError } from '../../src/errors.ts';
 import { sha256 } from '../../src/hash.ts';
+import type { PipMeta } from '../../src/pip/entry.ts';
 
 /** A directory that goes when the test ends. */
 export function tempDir(parent = tmpdir()): string {
@@ -39,11 +40,19 @@ export function writeFiles(root: string, contents: Contents): EntryFile[] {
 
 export const CONTENTS: Contents = { 'lib/a.py': 'a = 1\n', 'lib/b.txt': 'b', 'bin/c.sh': '#!/bin/sh\n', empty: '' };
 
+/** The least that an entry may know: of pip, or of a package of npm's as its scripts have left it, and of one that fits every machine. */
+export function metaOf({ ecosystem, platform }: EntryKey): object {
+  if (ecosystem === 'pip') return PIP_META;
+  return platform === 'any' ? { integrity: 'sha512-x', crlf: [] } : { integrity: 'sha512-x', links: [], directories: [] };
+}
+
+export const PIP_META: PipMeta = { name: 'ash', version: '1', requiresDist: [], distInfo: 'ash-1.dist-info', lib: 'purelib', consoleScripts: [], guiScripts: [], pythonScripts: [], outside: [], built: false };
+
 /** Begins an entry; the second part publishes it. */
 export function staged(cache: LocalCache, { key = KEY, contents = CONTENTS } = {}): { staging: Staging; publish: () => LocalEntry } {
   const staging = cache.stage(key);
   const files = writeFiles(staging.tree, contents);
-  return { staging, publish: () => staging.publish(key, { version: key.version, archive: { filename: 'x.whl', sha256: 'f'.repeat(64) }, meta: {} }, files) };
+  return { staging, publish: () => staging.publish(key, { version: key.version, archive: { filename: 'x.whl', sha256: 'f'.repeat(64) }, meta: metaOf(key) }, files) };
 }
 
 /** An entry in the cache. */

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../src/cache/entry.ts';
 import { archiveKey, decodePointer, encodePointer, pointerKey } from '../../src/fleet/objects.ts';
 import { sha256 } from '../../src/hash.ts';
-import { KEY, codeOf } from '../cache/support.ts';
+import { KEY, PIP_META, codeOf } from '../cache/support.ts';
 
-const ENTRY: Entry = { layout: 1, key: KEY, version: '1.0', archive: { filename: 'ash-1.0.whl', sha256: 'a'.repeat(64) }, size: 5, count: 1, files: 'b'.repeat(64), meta: { any: 'thing' } };
+const ENTRY: Entry = { layout: 1, key: KEY, version: '1.0', archive: { filename: 'ash-1.0.whl', sha256: 'a'.repeat(64) }, size: 5, count: 1, files: 'b'.repeat(64), meta: PIP_META };
 const POINTER = { entry: ENTRY, archive: { sha256: 'c'.repeat(64), size: 7 } };
 
 /** A pointer whose own hash is right, whatever it says. */
@@ -23,7 +23,7 @@ describe('the layout of a store is what it always was', () => {
   it('bytes of a pointer', () => {
     const json =
       '{"entry":{"layout":1,"key":{"ecosystem":"pip","name":"ash","version":"1","platform":"cpython-312","origin":"pypi"},"version":"1.0",' +
-      `"archive":{"filename":"ash-1.0.whl","sha256":"${'a'.repeat(64)}"},"size":5,"count":1,"files":"${'b'.repeat(64)}","meta":{"any":"thing"}},` +
+      `"archive":{"filename":"ash-1.0.whl","sha256":"${'a'.repeat(64)}"},"size":5,"count":1,"files":"${'b'.repeat(64)}","meta":{"name":"ash","version":"1","requiresDist":[],"distInfo":"ash-1.dist-info","lib":"purelib","consoleScripts":[],"guiScripts":[],"pythonScripts":[],"outside":[],"built":false}},` +
       `"archive":{"sha256":"${'c'.repeat(64)}","size":7}}`;
     expect(encodePointer(POINTER).toString()).toBe(`${sha256(json)}\n${json}\n`);
   });

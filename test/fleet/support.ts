@@ -1,4 +1,4 @@
-import { LAYOUT, type EntryKey } from '../../src/cache/entry.ts';
+import type { EntryKey } from '../../src/cache/entry.ts';
 import type { Room } from '../../src/cache/evict.ts';
 import type { LocalCache, LocalEntry } from '../../src/cache/local.ts';
 import { PkgCacheError } from '../../src/errors.ts';
@@ -86,12 +86,12 @@ export function makeOriginal(cache: LocalCache, key: EntryKey, archive: Buffer):
   const files = writeFiles(staging.tree, { 'index.js': archive.toString('latin1') });
   mkdirSync(staging.dir, { recursive: true });
   writeFileSync(join(staging.dir, 'archive'), archive);
-  return staging.publish(key, { version: key.version, archive: { filename: 'x.tgz', sha256: sha256(archive), sha512: sha512(archive) }, meta: { sha512: sha512(archive), layout: LAYOUT } }, files);
+  return staging.publish(key, { version: key.version, archive: { filename: 'x.tgz', sha256: sha256(archive), sha512: sha512(archive) }, meta: { integrity: sha512(archive), crlf: [] } }, files);
 }
 
 export const MAKERS: Makers = {
   npm: (cache, key, meta, archive) => {
-    if ((meta as { sha512?: unknown }).sha512 !== sha512(archive)) throw new PkgCacheError('ARCHIVE_INVALID', 'not those bytes');
+    if ((meta as { integrity?: unknown }).integrity !== sha512(archive)) throw new PkgCacheError('ARCHIVE_INVALID', 'not those bytes');
     return makeOriginal(cache, key, archive);
   },
 };

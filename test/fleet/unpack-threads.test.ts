@@ -89,7 +89,7 @@ it('what goes wrong in a thread is told as if it had happened here', async () =>
   one!.source.bytes[3 << 20]! ^= 1;
   expect(await failure(unpacker.unpack(one!))).toMatchObject({ code: 'ARCHIVE_INVALID', message: expect.stringContaining('data.bin') as string });
   expect(await failure(unpacker.unpack({ ...two!, sha256: 'd'.repeat(64) }))).toMatchObject({ code: 'ARCHIVE_INVALID' });
-  expect(await failure(unpacker.unpack({ kind: 'original', key: originalKeyOf('x'), meta: { sha512: sha512(Buffer.from('y')) }, bytes: Buffer.from('x') }))).toMatchObject({ message: 'not those bytes' });
+  expect(await failure(unpacker.unpack({ kind: 'original', key: originalKeyOf('x'), meta: { integrity: sha512(Buffer.from('y')) }, bytes: Buffer.from('x') }))).toMatchObject({ message: 'not those bytes' });
   rmSync(cache.path('staging'), { recursive: true });
   writeFileSync(cache.path('staging'), ''); // nothing can be put below it
   const error = await unpacker.unpack(two!).catch((thrown: unknown) => thrown);

@@ -9,6 +9,7 @@ import { start } from '../e2e/support/started.ts';
 import { NpmLab, removeModules } from '../e2e/support/npm-lab.ts';
 import type { Env, Worker } from '../e2e/support/worker.ts';
 import { remove, startWorld, type World } from '../e2e/support/world.ts';
+import { metaOf } from '../cache/support.ts';
 import { keyOf } from '../fleet/support.ts';
 
 /** What a process may hold, in bytes, whatever the size of a snapshot. */
@@ -43,7 +44,7 @@ async function fill(cache: LocalCache): Promise<number> {
       writeFileSync(path, piece, { flag: 'a' });
     }
     const file: EntryFile = { path: 'data.bin', size, sha256: hash.digest('hex'), executable: false };
-    staging.publish(keyOf(n), { version: `${n}.0`, archive: { filename: 'x.whl', sha256: 'f'.repeat(64) }, meta: {} }, [file]);
+    staging.publish(keyOf(n), { version: `${n}.0`, archive: { filename: 'x.whl', sha256: 'f'.repeat(64) }, meta: metaOf(keyOf(n)) }, [file]);
   }
   return sizes.length;
 }

@@ -2,7 +2,9 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { LAYOUT, type Entry } from '../../cache/entry.ts';
 import { PkgCacheError } from '../../errors.ts';
 import { sha256 } from '../../hash.ts';
-import { isEntryKey, isHash, isSize } from '../objects.ts';
+import { ENTRY } from '../../manifest.ts';
+import { count, hash256, isA, list, maybe, object, oneOf, parseA, text } from '../../shape.ts';
+import { STORED_KEY } from '../objects.ts';
 import { seal, unseal } from '../seal.ts';
 
 /**
@@ -77,12 +79,12 @@ export function encodeSnapshotPointer(pointer: SnapshotPointer): Buffer {
 
 /** Reads the pointer that was stored under `key`. Throws ARCHIVE_INVALID. */
 export function decodeSnapshotPointer(bytes: Buffer, key: string): SnapshotPointer {
-  const pointer = unseal(bytes) as SnapshotPointer | null | undefined;
-  const { layout, index, count, bytes: size } = pointer ?? {};
-  const belongs = typeof index?.key === 'string' && index.key.startsWith(key.replace(/pointer$/, ''));
-  if (!pointer || layout !== LAYOUT || !belongs || !isHash(index.sha256) || !isSize(index.size) || !isSize(count) || !isSize(size)) throw invalid('its pointer is damaged');
+  const pointer = unseal(bytes);
+  if (!isA(POINTER, pointer) || !pointer.index.key.startsWith(key.replace(/pointer$/, ''))) throw invalid('its pointer is damaged');
   return pointer;
 }
+
+const POINTER = object<SnapshotPointer>({ layout: oneOf(LAYOUT), index: object({ key: text, sha256: hash256, size: count }), count, bytes: count });
 
 /** The bytes of an index, packed. */
 export function encodeIndex(index: SnapshotIndex): Buffer {
@@ -93,32 +95,34 @@ export function encodeIndex(index: SnapshotIndex): Buffer {
 export function decodeIndex(bytes: Buffer, { index: { key, sha256: hash } }: SnapshotPointer): SnapshotIndex {
   if (sha256(bytes) !== hash) throw invalid('its index is damaged');
   const index = unpacked(bytes);
-  const { layout, pack, journal, everywhere, members } = index ?? {};
-  const belongs = pack?.key === key.replace(/index$/, 'pack');
-  if (!index || layout !== LAYOUT || !belongs || !isSize(pack.size) || !Array.isArray(members)) throw invalid('its index cannot be read');
-  if ([journal, everywhere].some((key) => key !== undefined && typeof key !== 'string')) throw invalid('its index cannot be read');
+  if (index?.pack.key !== key.replace(/index$/, 'pack')) throw invalid('its index cannot be read');
   let end = 0;
-  for (const member of members as readonly unknown[]) {
-    if (!isMember(member) || member.at < end || member.at + member.size > pack.size) throw invalid('its index names something else than entries');
+  for (const member of index.members) {
+    if (!isMember(member) || member.at < end || member.at + member.size > index.pack.size) throw invalid('its index names something else than entries');
     end = member.at + member.size;
   }
   return index;
 }
 
-function unpacked(bytes: Buffer): SnapshotIndex | null | undefined {
+function unpacked(bytes: Buffer): SnapshotIndex | undefined {
   try {
-    return JSON.parse(gunzipSync(bytes, { maxOutputLength: MAX_INDEX }).toString('utf8')) as SnapshotIndex | null;
+    return parseA(INDEX, gunzipSync(bytes, { maxOutputLength: MAX_INDEX }).toString('utf8'));
   } catch {
     return undefined;
   }
 }
 
-function isMember(value: unknown): value is Member {
-  const { at, size, used, mentioned = 0, entry } = (value ?? {}) as Partial<Member>;
-  if (!isSize(at) || !isSize(size) || !isSize(used) || !isSize(mentioned) || entry?.layout !== LAYOUT || !isEntryKey(entry.key)) return false;
-  const { sha512, filename, sha256: hash } = entry.archive ?? {};
-  const archive = typeof filename === 'string' && typeof hash === 'string' && (sha512 === undefined || /^[0-9a-f]{128}$/.test(sha512));
-  return archive && typeof entry.version === 'string' && isHash(entry.files) && isSize(entry.size) && isSize(entry.count);
+const INDEX = object<SnapshotIndex>({
+  layout: oneOf(LAYOUT),
+  pack: object({ key: text, size: count }),
+  journal: maybe(text),
+  everywhere: maybe(text),
+  members: list(object<Member>({ at: count, size: count, used: count, mentioned: maybe(count), entry: () => undefined })),
+});
+
+/** Whether a member is an entry, of what could lie in a store. An archive of its files is no smaller than they are; what a registry has is compressed. */
+function isMember({ entry, size }: Member): boolean {
+  return isA(ENTRY, entry) && isA(STORED_KEY, entry.key) && (entry.archive.sha512 !== undefined || entry.size <= size);
 }
 
 function invalid(why: string): PkgCacheError {

@@ -3,7 +3,8 @@ import { PkgCacheError } from '../../errors.ts';
 import type { Listed } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
 import { AHEAD, writeRecords, type Record, type Ref } from '../journal.ts';
-import { MAX_POINTER, decodePointer, isEntryKey } from '../objects.ts';
+import { isA } from '../../shape.ts';
+import { MAX_POINTER, decodePointer, STORED_KEY } from '../objects.ts';
 import { inParallel } from '../parallel.ts';
 import { listAll, readSmall } from '../small.ts';
 
@@ -37,7 +38,7 @@ export function entryKeyOf(key: string): EntryKey | undefined {
   const [, ecosystem, platform, origin, ...rest] = key.split('/');
   const version = rest.pop()?.replace('~', '!');
   const found = { ecosystem, platform, origin, name: rest.join('/'), version };
-  return isEntryKey(found) ? found : undefined;
+  return isA(STORED_KEY, found) ? found : undefined;
 }
 
 function isNamed(key: string, named: ReadonlySet<string>): boolean {

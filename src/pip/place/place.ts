@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { copyTree, modesFor, type LinkMode, type Modes } from '../../cache/copy.ts';
 import { describe, isDamage, type LocalCache } from '../../cache/local.ts';
 import type { ReadyCopies } from '../../cache/ready.ts';
-import { PkgCacheError } from '../../errors.ts';
+import { PkgCacheError, systemCode } from '../../errors.ts';
 import type { PipEntry, SchemeKey } from '../entry.ts';
 import type { InstalledDistribution } from '../installed.ts';
 import type { Layout } from '../python/schemes.ts';
@@ -63,14 +63,9 @@ export class Installation {
   prepare(): void {
     this.#placements.forEach((placement, index) => {
       const source = join(this.#workshop, String(index));
-      this.#copy(placement, source);
-      finishTree(source, {
-        meta: placement.entry.entry.meta,
-        requested: placement.requested,
-        recorded: this.#layout(placement).recorded,
-        scripts: this.#context.scripts,
-        cacheTag: this.#context.uninstall.cacheTag,
-        modes: this.#modes,
+      this.#orPutAside(placement, () => {
+        this.#copy(placement, source);
+        this.#finish(placement, source);
       });
       this.#sources.set(placement, source);
     });
@@ -92,15 +87,30 @@ export class Installation {
     removeWorkshop(this.#workshop);
   }
 
-  /** An entry that turns out to be damaged is put aside, so that it is a miss from then on. */
   #copy({ entry }: Placement, source: string): void {
     const { cache, linkMode, ready } = this.#context;
+    if (ready?.take(entry, source)) return;
+    copyTree({ from: join(entry.dir, 'tree'), to: source, files: cache.files(entry), mode: linkMode, modes: this.#modes });
+  }
+
+  #finish(placement: Placement, source: string): void {
+    finishTree(source, {
+      meta: placement.entry.entry.meta,
+      requested: placement.requested,
+      recorded: this.#layout(placement).recorded,
+      scripts: this.#context.scripts,
+      cacheTag: this.#context.uninstall.cacheTag,
+      modes: this.#modes,
+    });
+  }
+
+  /** An entry that turns out to be damaged, or to have other files than it says, is put aside, so that it is a miss from then on. */
+  #orPutAside({ entry }: Placement, work: () => void): void {
     try {
-      if (ready?.take(entry, source)) return;
-      copyTree({ from: join(entry.dir, 'tree'), to: source, files: cache.files(entry), mode: linkMode, modes: this.#modes });
+      work();
     } catch (error) {
-      if (!isDamage(error)) throw error;
-      cache.quarantine(entry);
+      if (!isDamage(error) && !isOtherFile(error)) throw error;
+      this.#context.cache.quarantine(entry);
       throw new PkgCacheError('ENTRY_INVALID', `${describe(entry.entry)} is damaged in the cache`, { cause: error });
     }
   }
@@ -125,4 +135,9 @@ export class Installation {
   #layout({ displayName }: Placement): Layout {
     return this.#context.layoutOf(displayName);
   }
+}
+
+/** Whether there is a directory in the place of a file, or a file in that of a directory; macOS does not permit what Linux says is a directory. */
+function isOtherFile(error: unknown): boolean {
+  return ['EISDIR', 'ENOTDIR', 'EEXIST', 'EPERM'].includes(systemCode(error) ?? '');
 }
