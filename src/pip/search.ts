@@ -8,6 +8,7 @@ import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
 import { allowsArchive, assertHashed } from './hash-mode.ts';
 import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
 import { findInstalled, findLeftover, isReplaceable, readInstalledMetadata, type InstalledDistribution, type InstalledView } from './installed.ts';
+import type { Layout } from './python/schemes.ts';
 import { sourcesOf, type Understood } from './understand.ts';
 
 export type SearchContext = Pick<InstallContext, 'cache' | 'policy' | 'checkpoint' | 'interruptible'>;
@@ -140,7 +141,16 @@ export class Search {
       if (destination.kind === 'prefix' || request.root !== undefined || !here) throw new NotClosed(`${name} is installed elsewhere`);
       if (!isReplaceable(present)) throw new NotClosed(`${name} is installed in a way that only pip can undo`);
     }
+    if (destination.kind === 'target') assertMovable(closure, layoutOf(''));
     if (destination.kind !== 'environment' && destination.kind !== 'user') assertFresh(purelib, closure, destination.kind === 'target');
+  }
+}
+
+/** What a wheel has as data in the library directory itself pip moves to a `--target` with the packages. Throws NotClosed. */
+function assertMovable({ entries }: Closure, { recorded: { purelib, platlib, data } }: Layout): void {
+  for (const { meta } of entries.values()) {
+    const isData = meta.outside.find(({ scheme, path }) => scheme === 'data' && [purelib, platlib].some((lib) => join(data, path).startsWith(`${lib}/`)));
+    if (isData !== undefined) throw new NotClosed(`${meta.name} has ${isData.path} as data among the packages`);
   }
 }
 

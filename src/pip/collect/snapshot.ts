@@ -55,7 +55,7 @@ class Snapshot {
     const home = existsSync(join(purelib, distInfo)) ? purelib : platlib;
     const wheel = readFileSync(join(home, distInfo, 'WHEEL'), 'utf8');
     this.#lib = /^Root-Is-Purelib:\s*true\s*$/im.test(wheel) ? 'purelib' : 'platlib';
-    this.#map = new SchemeMap(details.layout, this.#lib);
+    this.#map = new SchemeMap(details.layout, this.#lib, distInfo.slice(0, distInfo.indexOf('-')));
     this.#entryPoints = this.#readEntryPoints();
   }
 

@@ -1,12 +1,13 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
+import { listDir } from '../../cache/sweep.ts';
 import { copyTree, modesFor, type LinkMode, type Modes } from '../../cache/copy.ts';
 import { describe, isDamage, type LocalCache } from '../../cache/local.ts';
 import type { ReadyCopies } from '../../cache/ready.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
 import type { PipEntry, SchemeKey } from '../entry.ts';
 import type { InstalledDistribution } from '../installed.ts';
-import type { Layout } from '../python/schemes.ts';
+import { isLeftBehind, isMoved, type Layout } from '../python/schemes.ts';
 import type { ScriptContext } from '../scripts.ts';
 import { adopt } from '../../place/adopt.ts';
 import { finishTree } from './tree.ts';
@@ -59,7 +60,10 @@ export class Installation {
     this.#undo = new UndoLog(this.#workshop, this.#modes.directory);
   }
 
-  /** Throws ENTRY_INVALID (the entry is quarantined then) or a system error; the target is as it was. */
+  /**
+   * Throws ENTRY_INVALID (the entry is quarantined then), UNRECOGNISED for a set that cannot be placed as pip would, or a system error;
+   * the target is as it was.
+   */
   prepare(): void {
     this.#placements.forEach((placement, index) => {
       const source = join(this.#workshop, String(index));
@@ -69,6 +73,20 @@ export class Installation {
       });
       this.#sources.set(placement, source);
     });
+    if (isMoved(this.#context.layoutOf(''))) this.#assertNoneIsInTheWay();
+  }
+
+  /** What pip moves to a `--target` first, from the library directories, is in the way of data of the same name at the top level. */
+  #assertNoneIsInTheWay(): void {
+    const top = (schemes: readonly SchemeKey[]): string[] =>
+      [...this.#sources.values()].flatMap((source) => schemes.flatMap((scheme) => listDir(join(source, scheme))));
+    const { data, scripts, headers } = this.#context.layoutOf('').recorded;
+    const moved = new Set(top(['data']));
+    for (const [scheme, directory] of [['scripts', scripts], ['headers', headers]] as const) {
+      if (top([scheme]).length > 0) moved.add(relative(data, directory).split(sep)[0] ?? '');
+    }
+    const both = top(['purelib', 'platlib']).find((name) => moved.has(name));
+    if (both !== undefined) throw new PkgCacheError('UNRECOGNISED', `${both} is both a package and data, of which pip leaves one out`);
   }
 
   /** Throws what went wrong; `rollback` is up to the caller. */
@@ -118,17 +136,20 @@ export class Installation {
   #place(placement: Placement): void {
     const source = this.#sources.get(placement);
     if (source === undefined) throw new Error('commit before prepare');
-    const { actual } = this.#layout(placement);
+    const layout = this.#layout(placement);
     if (placement.replaces) uninstall(placement.replaces, this.#context.uninstall, this.#undo);
     for (const scheme of SCHEME_KEYS) {
       const from = join(source, scheme);
-      if (exists(from)) this.#adoptScheme(from, actual[scheme], placement.entry.entry.meta.distInfo);
+      if (!exists(from)) continue;
+      const names = readdirSync(from).filter((name) => scheme !== 'data' || !isLeftBehind(layout, name));
+      this.#adoptScheme(from, names, layout.actual[scheme], placement.entry.entry.meta.distInfo);
     }
   }
 
-  #adoptScheme(from: string, to: string, distInfo: string): void {
+  #adoptScheme(from: string, unordered: readonly string[], to: string, distInfo: string): void {
+    if (unordered.length === 0) return;
     this.#undo.makeDirectory(to);
-    const names = readdirSync(from).sort((a, b) => Number(a === distInfo) - Number(b === distInfo));
+    const names = [...unordered].sort((a, b) => Number(a === distInfo) - Number(b === distInfo));
     for (const name of names) adopt(join(from, name), join(to, name), this.#undo);
   }
 

@@ -74,6 +74,20 @@ function targetLayout(facts: InterpreterFacts, interpreter: Interpreter, target:
   return { recorded, actual: mapScheme(recorded, move) };
 }
 
+/** Whether what is installed is moved to where it belongs afterwards, as pip does it for `--target`. */
+export function isMoved({ actual, recorded }: Layout): boolean {
+  return actual.data !== recorded.data;
+}
+
+/**
+ * Whether pip leaves a name at the top level of the data directory behind when it moves things to a `--target`: any that the path of a
+ * library directory goes on from, such as `lib` (pip/_internal/commands/install.py, _handle_target_dir).
+ */
+export function isLeftBehind(layout: Layout, name: string): boolean {
+  const { purelib, platlib, data } = layout.recorded;
+  return isMoved(layout) && [purelib, platlib].some((lib) => lib.startsWith(join(data, name)));
+}
+
 function fill(scheme: SysconfigScheme, placeholder: string, base: string): SysconfigScheme {
   const put = (path: string): string => path.replace(placeholder, base);
   return {

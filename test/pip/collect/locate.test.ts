@@ -15,13 +15,15 @@ describe('a row of RECORD is of', () => {
     [venv, 'purelib', '../../../share/p/x', 'data', 'share/p/x'],
     [venv, 'purelib', '../../../include/site/python3.12/P/p.h', 'headers', 'p.h'],
     [venv, 'purelib', '../../../include/site/python3.12/P/sub/p.h', 'headers', 'sub/p.h'],
+    [venv, 'purelib', '../../../include/site/python3.12/q/q.h', 'data', 'include/site/python3.12/q/q.h'],
+    [venv, 'purelib', '../../../include/site/python3.12/p.h', 'data', 'include/site/python3.12/p.h'],
     [split, 'purelib', '../../../lib64/python3.12/site-packages/p/a.so', 'platlib', 'p/a.so'],
     [split, 'platlib', '../../../lib/python3.12/site-packages/p/a.py', 'purelib', 'p/a.py'],
     [venv, 'purelib', '../../../../etc/passwd', undefined, ''],
     [venv, 'purelib', '../../../../v2/x', undefined, ''],
     [venv, 'purelib', 'p/../../../../../x', undefined, ''],
   ] as const)('%#: %s, %s, %s', (scheme, lib, row, where, path) => {
-    const map = new SchemeMap({ actual: scheme, recorded: scheme }, lib);
+    const map = new SchemeMap({ actual: scheme, recorded: scheme }, lib, 'p');
     if (where === undefined) expect(codeOf(() => map.locate(row))).toBe('ENTRY_INVALID');
     else expect(map.locate(row)).toMatchObject({ scheme: where, path });
   });
@@ -30,6 +32,6 @@ describe('a row of RECORD is of', () => {
 it('a file lies where the target is, not where its row says', () => {
   const recorded: Scheme = { purelib: '/home/lib/python', platlib: '/home/lib/python', headers: '/home/include/python/@DIST@', scripts: '/home/bin', data: '/home' };
   const actual: Scheme = { purelib: '/t', platlib: '/t', headers: '/t/include/python/@DIST@', scripts: '/t/bin', data: '/t' };
-  const map = new SchemeMap({ actual, recorded }, 'purelib');
+  const map = new SchemeMap({ actual, recorded }, 'purelib', 'P');
   expect(['p/a.py', '../../bin/x', '../../include/python/P/p.h'].map((row) => map.locate(row).actual)).toEqual(['/t/p/a.py', '/t/bin/x', '/t/include/python/P/p.h']);
 });
