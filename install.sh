@@ -122,7 +122,7 @@ install_app() {
   staging=$prefix/app/.new.$$
   trap 'rm -rf "$staging"' EXIT
   "$node" scripts/build.mjs "$staging" || fail 'the build failed; its messages are above'
-  app=$prefix/app/$(cat "$staging"/*.*js | cksum | tr -s ' ' -)
+  app=$prefix/app/$(cat "$staging"/*.*js "$staging"/observe/*.py | cksum | tr -s ' ' -)
   app=${app%-}
   if [ -d "$app" ]; then
     touch "$app"

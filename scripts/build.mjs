@@ -6,7 +6,8 @@
 //   app.js              src/main.ts and what it imports: all that pip needs for an install from the local cache
 //   npm.js, cli.js, …   what is imported with `import()`, each with its own copy of what it shares with others
 //   *.jsc               bytecode of the scripts, for the Node that builds
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+//   observe/            src/pip/observe: what an observed pip runs first
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
@@ -95,6 +96,13 @@ function compile(path) {
   }
 }
 
+/** Python would write bytecode of it into `__pycache__`, as whoever installs something and wherever this lies: a file of that name keeps it out. */
+function copyObserver(directory) {
+  mkdirSync(directory);
+  copyFileSync(join(root, 'src/pip/observe/sitecustomize.py'), join(directory, 'sitecustomize.py'));
+  writeFileSync(join(directory, '__pycache__'), '');
+}
+
 /** Builds beside OUT and swaps, so that a build that fails leaves the last one, and no old chunk stays. */
 async function main() {
   mkdirSync(dirname(out), { recursive: true });
@@ -102,6 +110,7 @@ async function main() {
   const fresh = join(staging, 'new');
   try {
     writeFileSync(join(fresh, 'LICENSES.txt'), licences(await bundle(fresh)));
+    copyObserver(join(fresh, 'observe'));
     if (existsSync(out)) renameSync(out, join(staging, 'old'));
     renameSync(fresh, out);
   } finally {

@@ -11,6 +11,7 @@ import { Spool, watch, type Job, type Watched } from './fleet/spool.ts';
 import { mirror, runTool } from './passthrough.ts';
 import { EXEC, NeedsCharge, type Decision, type InstallContext, type Remote, type Role } from './context.ts';
 import { install } from './pip/install.ts';
+import { observed } from './pip/observe.ts';
 import { Policy } from './policy.ts';
 import { noteInstall } from './stats/record.ts';
 
@@ -62,7 +63,7 @@ async function takeOver(args: readonly string[], asked: Asked): Promise<void> {
   const answer = await uninterrupted(args, asked, () => false);
   if (!answer) return;
   const env = processEnv();
-  const outcome = answer.kind === 'exit' ? answer.outcome : await runTool(tool, argv, answer.kind === 'report' ? { ...env, PIP_REPORT: answer.file } : env);
+  const outcome = answer.kind === 'exit' ? answer.outcome : await runTool(tool, argv, answer.kind === 'report' ? observed(env, answer.file) : env);
   if ('code' in outcome && outcome.code === 0) await asked.aftermath.settle(flush);
   mirror(outcome);
 }

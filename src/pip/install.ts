@@ -6,6 +6,7 @@ import { NotClosed, type Closure, type Wanted } from './closure.ts';
 import { EXEC, NeedsCharge, type Decision, type InstallContext, type Outcome, type Remote, type Role } from '../context.ts';
 import { readReport } from './collect/report.ts';
 import type { PipManifest } from './entry.ts';
+import { observed } from './observe.ts';
 import { installationOrder } from './order.ts';
 import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
@@ -67,7 +68,6 @@ const NOTHING = { local: 0, store: 0, missed: 0, bytes: 0, ids: [] };
 
 /** Where pip is to report to, if what it brings can be cached. */
 function collectAfterwards(context: InstallContext, understood: Understood): string | undefined {
-  if (understood.request.isolated) return undefined; // pip would not see PIP_REPORT
   const file = context.newReport();
   return file !== undefined && context.collectAfterwards(collectDetails(understood, file)) ? file : undefined;
 }
@@ -260,7 +260,7 @@ class Attempt {
   async #runPip(report: string | undefined, installation: Installation): Promise<Outcome> {
     let outcome: Outcome | undefined;
     try {
-      outcome = await this.#context.runTool(report === undefined ? this.#context.env : { ...this.#context.env, PIP_REPORT: report });
+      outcome = await this.#context.runTool(report === undefined ? this.#context.env : observed(this.#context.env, report));
       return outcome;
     } finally {
       if (outcome && 'code' in outcome && outcome.code === 0) installation.close();

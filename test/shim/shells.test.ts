@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Rig, SHELLS, shown } from './rig.ts';
 
@@ -62,7 +62,7 @@ describe.each(present)('%s', (...shell) => {
     expect(await pip(['install'], { SCENARIO: 'exit 23' })).toMatchObject({ code: 23, stdout: 'planned\n' });
     expect(await pip(['install'], { SCENARIO: 'exec', TOOL_STATUS: '3' })).toMatchObject({ code: 3 });
     const report = shown(await pip(['install', 'x'], { SCENARIO: 'report /a b/c d.json' }));
-    expect(report).toMatchObject({ argv: ['install', 'x'], env: { PIP_REPORT: '/a b/c d.json' } });
+    expect(report).toMatchObject({ argv: ['install', 'x'], env: { PKG_CACHE_OBSERVE: '/a b/c d.json', PYTHONPATH: join(dirname(rig.app), 'observe') } });
     const continued = await pip(['install', 'x'], { SCENARIO: 'continue', CONTINUE_STATUS: '5' });
     expect(continued).toMatchObject({ code: 5, stdout: expect.stringMatching(/^planned\ncontinued \d+\n$/) });
     expect(rig.started().at(-1)!.argv).toEqual(['pip-continue', join(rig.root, 'real/pip'), 'install', 'x']);
@@ -73,7 +73,7 @@ describe.each(present)('%s', (...shell) => {
     async (SCENARIO) => {
       const { argv, env } = shown(await pip(['install', 'x'], { SCENARIO }));
       expect(argv).toEqual(['install', 'x']);
-      expect(env['PIP_REPORT']).toBeUndefined();
+      expect(env['PKG_CACHE_OBSERVE'] ?? env['PYTHONPATH']).toBeUndefined();
     },
   );
 

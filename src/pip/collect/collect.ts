@@ -9,6 +9,7 @@ import { normalName } from '../recognise/names.ts';
 import { canonicalVersion } from '../version.ts';
 import { normalUrl, type Policy } from '../../policy.ts';
 import type { CollectDetails } from './job.ts';
+import { outcomeFile, readOutcome, type PipOutcome } from './outcome.ts';
 import { readReport, type ReportedInstall } from './report.ts';
 import { snapshot } from './snapshot.ts';
 import { listDir } from '../../cache/sweep.ts';
@@ -20,8 +21,8 @@ export type Collected =
   | { readonly outcome: 'skipped'; readonly what: string; readonly why: string };
 
 /**
- * Snapshots what a real pip installed, after it has ended. Nothing is cached unless everything that pip set out to install is there:
- * a pip that failed or was killed leaves nothing behind in the cache. `willCreate` is told the id of an entry just before it is made.
+ * Snapshots what a real pip installed, after it has ended. Nothing is cached unless pip ended with 0, and of what it has installed only what
+ * it has put there itself, in this run, and nobody has touched since. `willCreate` is told the id of an entry just before it is made.
  */
 export function* collect(cache: LocalCache, details: CollectDetails, willCreate: (id: string) => void, policy: Policy): Generator<Collected> {
   try {
@@ -31,31 +32,42 @@ export function* collect(cache: LocalCache, details: CollectDetails, willCreate:
     if (report.cachable.length > 0) noteOrigin(cache, details.origin, details.sources.filter((source) => /^https?:/.test(source)).map((source) => normalUrl(source) ?? '').join(' '));
     for (const install of report.yanked) {
       noteYanked(cache, keyOf(install, details));
-      yield { outcome: 'skipped', what: `${install.name}==${install.version}`, why: YANKED };
+      yield { outcome: 'skipped', what: describe(install), why: YANKED };
     }
-    const absent = report.every.find(({ name, version }) => !infos.has(infoKey(name, version)));
-    if (absent) {
-      yield { outcome: 'skipped', what: `${absent.name}==${absent.version}`, why: 'pip did not finish installing it' };
-      return;
-    }
+    const outcome = readOutcome(details.report);
+    const [first, ...others] = report.cachable;
+    if (!outcome && first) yield { outcome: 'skipped', what: describe(first, others.length), why: 'pip did not succeed, or could not be observed' };
+    if (!outcome) return;
     for (const install of report.cachable) {
       const why = policy.whyNot({ ecosystem: 'pip', name: normalName(install.name), version: install.version }, details.sources);
       if (why !== undefined) {
-        yield { outcome: 'skipped', what: `${install.name}==${install.version}`, why };
+        yield { outcome: 'skipped', what: describe(install), why };
         continue;
       }
       const info = infos.get(infoKey(install.name, install.version)) ?? '';
-      if (info.endsWith('.dist-info')) yield collectOne(cache, details, install, info, willCreate);
-      else yield { outcome: 'skipped', what: `${install.name}==${install.version}`, why: 'setup.py installed it, without a RECORD' };
+      if (info.endsWith('.dist-info')) yield collectOne(cache, details, install, { distInfo: info, outcome }, willCreate);
+      else yield { outcome: 'skipped', what: describe(install), why: info === '' ? 'it is not there any more' : 'setup.py installed it, without a RECORD' };
     }
   } finally {
-    rmSync(details.report, { force: true });
+    for (const file of [details.report, outcomeFile(details.report)]) rmSync(file, { force: true });
   }
 }
 
-function collectOne(cache: LocalCache, details: CollectDetails, install: ReportedInstall, distInfo: string, willCreate: (id: string) => void): Collected {
-  const what = `${install.name}==${install.version}`;
-  if (!install.isWheel && details.buildOptions) return { outcome: 'skipped', what, why: 'it was built with options' };
+function describe({ name, version }: ReportedInstall, others = 0): string {
+  return `${name}==${version}${others === 0 ? '' : ` and ${others} more`}`;
+}
+
+interface Installed {
+  readonly distInfo: string;
+  readonly outcome: PipOutcome;
+}
+
+function collectOne(cache: LocalCache, details: CollectDetails, install: ReportedInstall, { distInfo, outcome }: Installed, willCreate: (id: string) => void): Collected {
+  const what = describe(install);
+  const evidence = outcome.installed.get(distInfo);
+  if (!evidence) return { outcome: 'skipped', what, why: 'this run of pip has not installed it' };
+  const why = install.isWheel ? undefined : whyNotAsBuilt(install, details, outcome);
+  if (why !== undefined) return { outcome: 'skipped', what, why };
   if (details.narrow.includes(normalName(install.name))) return { outcome: 'skipped', what, why: 'the request left out other builds of this version' };
   const key = keyOf(install, details);
   if (install.isYanked === false) forgetYanked(cache, key);
@@ -64,12 +76,24 @@ function collectOne(cache: LocalCache, details: CollectDetails, install: Reporte
   if (!claim) return { outcome: 'skipped', what, why: 'another process is at it' };
   try {
     willCreate(entryId(key));
-    return { outcome: 'created', local: snapshot(cache, key, details, install, distInfo) };
+    return { outcome: 'created', local: snapshot(cache, key, details, install, distInfo, evidence) };
   } catch (error) {
     return { outcome: 'skipped', what, why: error instanceof Error ? error.message : String(error) };
   } finally {
     claim.release();
   }
+}
+
+/**
+ * What is built from an sdist is a function of the key as far as builds ever are if it saw nothing but what it asked for: in an environment of
+ * its own, or in one with nothing but pip, setuptools and wheel. Of a wheel in pip's own cache nobody knows that.
+ */
+function whyNotAsBuilt({ name }: ReportedInstall, { buildOptions }: CollectDetails, { built }: PipOutcome): string | undefined {
+  if (buildOptions) return 'it was built with options';
+  const how = [...built].find(([built]) => normalName(built) === normalName(name))?.[1];
+  if (how === undefined) return 'pip took it from its own cache of what it has built, and does not say in what environment';
+  if (how === 'constrained') return 'PIP_CONSTRAINT was set for what its build needs, too';
+  return how === 'isolated' || how === 'bare' ? undefined : 'it was built where other packages could be seen';
 }
 
 function keyOf({ name, version, isWheel }: ReportedInstall, { platform, builtPlatform, origin }: CollectDetails): EntryKey {

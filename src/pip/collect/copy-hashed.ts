@@ -10,6 +10,8 @@ export interface Copied {
   readonly digest: Buffer;
   readonly executable: boolean;
   readonly mtimeMs: number;
+  /** When it was last changed in any way, in nanoseconds, as of when it had been read. */
+  readonly ctimeNs: bigint;
 }
 
 /**
@@ -24,7 +26,7 @@ export function copyHashed(source: string, target: string): Copied {
     const executable = (stat.mode & 0o111) !== 0;
     const { size, digest } = pour(from, target, executable ? 0o755 : 0o644);
     utimesSync(target, Math.trunc(stat.mtimeMs / 1000), Math.trunc(stat.mtimeMs / 1000));
-    return { size, digest, executable, mtimeMs: stat.mtimeMs };
+    return { size, digest, executable, mtimeMs: stat.mtimeMs, ctimeNs: fstatSync(from, { bigint: true }).ctimeNs };
   } finally {
     closeSync(from);
   }

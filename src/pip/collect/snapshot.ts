@@ -13,20 +13,22 @@ import { isPlainEntryPoint, parseEntryPoints, plainShebang } from '../scripts.ts
 import { assertCurrentBytecode, bytecodeSource } from './bytecode.ts';
 import { copyHashed, type Copied } from './copy-hashed.ts';
 import type { CollectDetails } from './job.ts';
+import type { Evidence } from './outcome.ts';
 import { SchemeMap, type Located } from './locate.ts';
 import type { ReportedInstall } from './report.ts';
 
 /**
  * Makes an entry of an installed distribution, from RECORD: every file is compared with its hash there as it is copied, bytecode with the
  * source that it was made from. What depends on the target is left out and made anew when the entry is placed: scripts of entry points,
- * the interpreter line of others, REQUESTED, and RECORD's rows for files outside of the library directory.
+ * the interpreter line of others, REQUESTED, and RECORD's rows for files outside of the library directory. `evidence` says how pip left the
+ * files: modes and bytecode have no hash, and are those of the wheel only as long as nobody has touched them.
  *
  * Throws ENTRY_INVALID when the distribution is not as pip left it, or is one that cannot be placed faithfully.
  */
-export function snapshot(cache: LocalCache, key: EntryKey, details: CollectDetails, install: ReportedInstall, distInfo: string): LocalEntry<PipMeta> {
+export function snapshot(cache: LocalCache, key: EntryKey, details: CollectDetails, install: ReportedInstall, distInfo: string, evidence: Evidence): LocalEntry<PipMeta> {
   const staging = cache.stage(key);
   try {
-    return new Snapshot(staging, details, distInfo, install.isRequested).publish(key, install);
+    return new Snapshot(staging, details, distInfo, { requested: install.isRequested, evidence }).publish(key, install);
   } catch (error) {
     staging.discard();
     throw error;
@@ -38,6 +40,7 @@ class Snapshot {
   readonly #details: CollectDetails;
   readonly #distInfo: string;
   readonly #requested: boolean;
+  readonly #evidence: Evidence;
   readonly #lib: 'purelib' | 'platlib';
   readonly #map: SchemeMap;
   readonly #entryPoints: { console: EntryPoint[]; gui: EntryPoint[] };
@@ -46,11 +49,12 @@ class Snapshot {
   readonly #pythonScripts: string[] = [];
   readonly #madeDirectories = new Set<string>();
 
-  constructor(staging: Staging, details: CollectDetails, distInfo: string, requested: boolean) {
+  constructor(staging: Staging, details: CollectDetails, distInfo: string, { requested, evidence }: { readonly requested: boolean; readonly evidence: Evidence }) {
     this.#staging = staging;
     this.#details = details;
     this.#distInfo = distInfo;
     this.#requested = requested;
+    this.#evidence = evidence;
     const { purelib, platlib } = details.layout.actual;
     const home = existsSync(join(purelib, distInfo)) ? purelib : platlib;
     const wheel = readFileSync(join(home, distInfo, 'WHEEL'), 'utf8');
@@ -61,14 +65,17 @@ class Snapshot {
 
   publish(key: EntryKey, install: ReportedInstall): LocalEntry<PipMeta> {
     mkdirSync(this.#staging.tree, { recursive: true });
-    const inside = this.#byFile(parseRecord(this.#readInfo('RECORD'))).filter((rows) => this.#take(rows));
+    const rows = parseRecord(this.#readInfo('RECORD'));
+    this.#assertUntouched(`${this.#distInfo}/RECORD`, lstatSync(this.#infoPath('RECORD'), { bigint: true }));
+    const inside = this.#byFile(rows).filter((group) => this.#take(group));
     this.#writeRecord(inside.flat());
     assertDistinctPaths(this.#files.map((file) => file.path), 'ENTRY_INVALID');
     return this.#staging.publish(key, { version: install.version, archive: install.archive, meta: this.#meta(install) }, this.#files);
   }
 
   #meta(install: ReportedInstall): PipMeta {
-    const metadata = parseMetadata(this.#readInfo('METADATA'));
+    // The copy that was compared with its hash, not what may have taken the place of its original meanwhile.
+    const metadata = parseMetadata(readFileSync(join(this.#staging.tree, this.#lib, this.#distInfo, 'METADATA'), 'utf8'));
     return {
       name: metadata.name,
       version: metadata.version,
@@ -141,6 +148,7 @@ class Snapshot {
     if (generated > 0) return;
     const bytes = readFileSync(located.actual);
     if (hash !== `sha256=${sha256Base64Url(bytes)}`) throw differing(path);
+    this.#assertUntouched(path, lstatSync(located.actual, { bigint: true }));
     const end = bytes.indexOf(0x0a) + 1;
     const own = bytes.subarray(0, end).toString('utf8') === plainShebang(this.#details.executable);
     if (own) this.#pythonScripts.push(located.path);
@@ -157,6 +165,7 @@ class Snapshot {
     if (source !== undefined) assertCurrentBytecode(target.file, this.#map.locate(source).actual, this.#details.magic);
     else if (rows.every(([, hash]) => hash === '')) throw invalid(`RECORD has no hash of ${path}`);
     else if (!rows.some(([, hash]) => hasHash(target.file, copied.digest, hash))) throw differing(path);
+    this.#assertUntouched(path, copied);
     const { size, digest, executable, mtimeMs } = copied;
     this.#files.push({ path: target.path, size, sha256: digest.toString('hex'), executable, ...timeOf(path, mtimeMs) });
   }
@@ -169,6 +178,13 @@ class Snapshot {
       if (systemCode(error) === 'ELOOP') throw invalid(`${path} is a symbolic link`);
       throw error;
     }
+  }
+
+  /** Nobody can set a change time, and whatever is done to a file moves it: contents, mode, owner, name, links to it. */
+  #assertUntouched(row: string, { ctimeNs, size }: { readonly ctimeNs: bigint; readonly size: number | bigint }): void {
+    const left = this.#evidence.get(row);
+    if (!left) throw invalid(`${row} is not from this run of pip, or was changed before pip ended`);
+    if (left.ctimeNs !== String(ctimeNs) || left.size !== Number(size)) throw invalid(`${row} was changed after pip had ended`);
   }
 
   #write({ scheme, path }: Located, bytes: Buffer, { mode, mtimeMs }: Pick<Stats, 'mode' | 'mtimeMs'>): void {
@@ -203,7 +219,11 @@ class Snapshot {
   }
 
   #readInfo(name: string): string {
-    return readFileSync(join(this.#details.layout.actual[this.#lib], this.#distInfo, name), 'utf8');
+    return readFileSync(this.#infoPath(name), 'utf8');
+  }
+
+  #infoPath(name: string): string {
+    return join(this.#details.layout.actual[this.#lib], this.#distInfo, name);
   }
 }
 

@@ -16,6 +16,12 @@ export interface OriginFingerprint {
 }
 
 /**
+ * The version of pip's keys: entries under other ones are left behind. 2: what was cached of a pip that had failed, or of files that somebody
+ * had changed before they were looked at, and what was built in sight of other packages, lies under 1.
+ */
+const KEY_VERSION = 2;
+
+/**
  * Fingerprints the options that decide which file a pin means. What has no effect is left out, credentials always are.
  * Reads local `--find-links`; throws UNRECOGNISED, or the system's error, for one that cannot be listed.
  */
@@ -23,7 +29,7 @@ export function originFingerprint(request: Pick<Request, 'index' | 'ignoreRequir
   const { index } = request;
   const urls = [...(index.indexUrl === undefined ? [] : [index.indexUrl]), ...index.extraIndexUrls, ...index.findLinks];
   const parts = { ...describeSources(index), ...describeSelection(index), ...(request.ignoreRequiresPython && { ignoreRequiresPython: true }) };
-  const canonical = JSON.stringify(Object.entries(parts).sort(([a], [b]) => (a < b ? -1 : 1)));
+  const canonical = JSON.stringify([KEY_VERSION, Object.entries(parts).sort(([a], [b]) => (a < b ? -1 : 1))]);
   return {
     id: createHash('sha256').update(canonical).digest('hex').slice(0, 16),
     credentialed: urls.some(carriesCredential),

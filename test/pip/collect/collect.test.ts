@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { isForBackground } from '../../../src/cache/claim.ts';
@@ -6,6 +6,7 @@ import { sha256Base64Url } from '../../../src/hash.ts';
 import { collect } from '../../../src/pip/collect/collect.ts';
 import { parseRules, Policy } from '../../../src/policy.ts';
 import type { CollectDetails } from '../../../src/pip/collect/job.ts';
+import { outcomeFile } from '../../../src/pip/collect/outcome.ts';
 import { tempCache, tempDir } from '../../cache/support.ts';
 
 function write(path: string, text: string): void {
@@ -25,6 +26,15 @@ function distInfo(lib: string, name: string, version: string): void {
   write(join(lib, `${name}-${version}.dist-info/RECORD`), `${rows.join('')}${name}-${version}.dist-info/RECORD,,\r\n`);
 }
 
+/** What an observed pip says that ended with 0, and installed all that lies there. */
+function writeOutcome(report: string, lib: string, built: object = {}): void {
+  const infos = readdirSync(lib).filter((name) => name.endsWith('.dist-info'));
+  const filesOf = (info: string): string[] => [`${info.split('-')[0]!}.py`, ...readdirSync(join(lib, info)).map((name) => `${info}/${name}`)];
+  const state = (path: string): [string, number] => [String(lstatSync(join(lib, path), { bigint: true }).ctimeNs), lstatSync(join(lib, path)).size];
+  const installed = infos.map((info) => ({ info, files: Object.fromEntries(filesOf(info).map((path) => [path, state(path)])) }));
+  write(outcomeFile(report), JSON.stringify({ version: 1, installed, built }));
+}
+
 function detailsFor(root: string, names: readonly string[], more: object = {}): CollectDetails {
   const report = join(root, 'report.json');
   const install = names.map((name) => ({
@@ -33,6 +43,7 @@ function detailsFor(root: string, names: readonly string[], more: object = {}): 
     ...more,
   }));
   write(report, JSON.stringify({ version: '1', install }));
+  writeOutcome(report, join(root, 'lib'), Object.fromEntries(names.map((name) => [name, 'isolated'])));
   const scheme = { purelib: join(root, 'lib'), platlib: join(root, 'lib'), headers: join(root, 'include/@DIST@'), scripts: join(root, 'bin'), data: root };
   const rest = { platform: 'any', builtPlatform: 'built', origin: 'origin', executable: '/usr/bin/python3', cacheTag: 'cpython-38', magic: 3413, buildOptions: false, narrow: [], sources: ['https://example.com/simple'] };
   return { report, layout: { actual: scheme, recorded: scheme }, ...rest };
@@ -46,11 +57,20 @@ it('caches the others of a set of which setup.py installed one, as pip did befor
   expect(collected).toMatchObject([{ outcome: 'skipped', why: 'setup.py installed it, without a RECORD' }, expect.objectContaining({ outcome: 'created' })]);
 });
 
-it('caches nothing of a set that is not all there', () => {
+it.each<[string, (report: string) => void, string]>([
+  ['failed', (report) => rmSync(outcomeFile(report)), 'pip did not succeed, or could not be observed'],
+  ['said what makes no sense', (report) => write(outcomeFile(report), '{"version":1,"installed":[{"info":"modern-1.0.dist-info"}]}'), 'pip did not succeed, or could not be observed'],
+  ['has not installed it', (report) => write(outcomeFile(report), '{"version":1,"installed":[]}'), 'this run of pip has not installed it'],
+  ['has not built it', (report) => writeOutcome(report, join(dirname(report), 'lib')), 'pip took it from its own cache of what it has built, and does not say in what environment'],
+  ['built it in sight of others', (report) => writeOutcome(report, join(dirname(report), 'lib'), { Modern: 'exposed' }), 'it was built where other packages could be seen'],
+  ['built it with constraints', (report) => writeOutcome(report, join(dirname(report), 'lib'), { modern: 'constrained' }), 'PIP_CONSTRAINT was set for what its build needs, too'],
+])('caches nothing of a pip that %s', (_what, change, why) => {
   const root = tempDir();
   distInfo(join(root, 'lib'), 'modern', '1.0');
-  const collected = [...collect(tempCache(), detailsFor(root, ['absent', 'modern']), () => undefined, new Policy({ cachable: [], blocked: [] }))];
-  expect(collected).toMatchObject([{ outcome: 'skipped', what: 'absent==1.0', why: 'pip did not finish installing it' }]);
+  const details = detailsFor(root, ['modern']);
+  change(details.report);
+  expect([...collect(tempCache(), details, () => undefined, new Policy({ cachable: [], blocked: [] }))]).toEqual([{ outcome: 'skipped', what: 'modern==1.0', why }]);
+  expect(readdirSync(root).filter((name) => name.startsWith('report'))).toEqual([]);
 });
 
 it.each(['!modern', '!https://example.com', '!modern==1'])('caches nothing that it is not to cache: %s', (rule) => {

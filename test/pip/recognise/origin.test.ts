@@ -9,7 +9,7 @@ const originOf = (options: string, at: string = root()): ReturnType<typeof origi
 
 describe('the origin', () => {
   it('of no options at all is fixed, since keys depend on it', () => {
-    expect(originOf('')).toEqual({ id: 'e2c07612608cc72f', credentialed: false, describe: 'index=default' });
+    expect(originOf('')).toEqual({ id: 'c3fc673013b5b580', credentialed: false, describe: 'index=default' });
   });
 
   it.each([
