@@ -11,7 +11,7 @@ import { LeftOut } from '../fleet/left-out.ts';
 import type { Pace } from '../fleet/pace.ts';
 import { Refusals } from '../fleet/refusals.ts';
 import { FleetState } from '../fleet/state.ts';
-import { mayWrite } from '../fleet/sync.ts';
+import { mayWrite } from '../fleet/may-write.ts';
 import { unpackThreads } from '../fleet/unpack-threads.ts';
 import { MAKERS } from './makers.ts';
 import type { Settings } from '../settings.ts';

@@ -4,7 +4,7 @@ import type { LocalEntry } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
 import { metaOf } from '../manifest.ts';
 import { asA, count, hash512, isA, list, maybe, object, oneOf, type Shape } from '../shape.ts';
-import type { Store } from '../store/store.ts';
+import type { Page, Store } from '../store/store.ts';
 import { STORED_KEY } from './objects.ts';
 import { seal, unseal } from './seal.ts';
 import { readSmall } from './small.ts';
@@ -32,6 +32,8 @@ export interface Record {
   /** Epoch milliseconds, by the store's clock. */
   readonly time: number;
   readonly refs: readonly Ref[];
+  /** Entries that somebody missed in the store. */
+  readonly lost: readonly EntryKey[];
 }
 
 /** The most refs in a record that is written, and in one that is read. */
@@ -93,6 +95,13 @@ export async function writeRecords(store: Store, group: string, refs: readonly R
   }
 }
 
+/** Writes down that the store has these no more, so that whoever has one sends it up again. Throws STORE_*. */
+export async function writeLost(store: Store, group: string, lost: readonly EntryKey[], time: number): Promise<void> {
+  for (let at = 0; at < lost.length; at += MOST_WRITTEN) {
+    await store.create(recordKey(group, time), seal({ layout: LAYOUT, refs: [], lost: lost.slice(at, at + MOST_WRITTEN) }));
+  }
+}
+
 export function encodeRecord(refs: readonly Ref[]): Buffer {
   return seal({ layout: LAYOUT, refs });
 }
@@ -116,6 +125,12 @@ export const REF: Shape<Ref> = (value) => {
   return original && metaOf(key)(original.meta);
 };
 
+/** The keys in a record of entries that somebody missed. */
+function lostIn(bytes: Buffer): EntryKey[] {
+  const { lost } = (unseal(bytes) ?? {}) as { lost?: unknown };
+  return Array.isArray(lost) && lost.length <= MOST_READ ? lost.filter((key) => isA(STORED_KEY, key)) : [];
+}
+
 /** How far somebody has read: the last key, and the keys shortly before it. */
 export interface Position {
   readonly journal: string | undefined;
@@ -128,6 +143,8 @@ export interface Reading {
   /** Where to begin when nothing was read yet: epoch milliseconds by the store's clock. */
   readonly since: () => Promise<number>;
   readonly report: (problem: PkgCacheError) => void;
+  /** Is called when the record that was read last is gone, which nobody removes so soon: this is not the store that it was. */
+  readonly lost?: () => void;
 }
 
 /** How many records are asked for at once. */
@@ -137,15 +154,21 @@ const AT_ONCE = 16;
  * Reads what is new, a page of records at a time, each with the position behind it. A record that is damaged or gone counts as read.
  * Throws STORE_*.
  */
-export async function* readJournal({ store, group, since, report }: Reading, from: Position): AsyncGenerator<{ records: Record[]; position: Position }> {
+export async function* readJournal({ store, group, since, report, lost }: Reading, from: Position): AsyncGenerator<{ records: Record[]; position: Position }> {
   const prefix = journalOf(group);
   // A position comes from a snapshot or a file: what cannot be the time of a record that was read counts as nothing read.
   const last = from.journal === undefined ? NaN : recordTime(from.journal);
   const isPast = last <= (await store.now()) + AHEAD;
-  let position = isPast ? from : { journal: undefined, recent: [] };
+  let position = isPast ? from : NOTHING_READ;
   let after: string | undefined = prefix + timeName(isPast ? last - OVERLAP : await since());
-  while (after !== undefined) {
-    const page = await store.list(prefix, { after });
+  for (let isFirst = true; after !== undefined; isFirst = false) {
+    const page: Page = await store.list(prefix, { after });
+    if (isFirst && position.journal !== undefined && last > (await since()) && (await isGone(store, position.journal, page))) {
+      lost?.();
+      position = NOTHING_READ;
+      after = prefix + timeName(await since());
+      continue;
+    }
     // A clock that was ahead must not hide what comes before its time.
     const latest = (await store.now()) + AHEAD;
     const seen = new Set(position.recent);
@@ -156,6 +179,24 @@ export async function* readJournal({ store, group, since, report }: Reading, fro
     after = page.next;
   }
 }
+
+const NOTHING_READ: Position = { journal: undefined, recent: [] };
+
+/** Whether a record that was read is neither in the listing from shortly before it on, nor put together with others of its day. */
+async function isGone(store: Store, key: string, { objects, next }: Page): Promise<boolean> {
+  const isListed = objects.some((object) => object.key === key || (object.key.endsWith('-day') && object.key.slice(0, DAY_OF_KEY(key)) === key.slice(0, DAY_OF_KEY(key))));
+  // What comes after this page is not known.
+  if (isListed || next !== undefined) return false;
+  try {
+    return (await readSmall(store, key, MAX_RECORD)) === undefined; // a listing may be late
+  } catch (error) {
+    if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
+    return false;
+  }
+}
+
+/** How much of a record's key says of which day it is. */
+const DAY_OF_KEY = (key: string): number => key.lastIndexOf('/') + '/20261122'.length;
 
 function advanced({ journal, recent }: Position, fresh: readonly string[]): Position {
   const all = [...recent, ...fresh];
@@ -176,7 +217,7 @@ export async function readRecords(store: Store, keys: readonly string[], report:
 async function readRecord(store: Store, key: string, report: (problem: PkgCacheError) => void): Promise<Record | undefined> {
   try {
     const bytes = await readSmall(store, key, MAX_RECORD);
-    return bytes && { key, time: recordTime(key), refs: decodeRecord(bytes) };
+    return bytes && { key, time: recordTime(key), refs: decodeRecord(bytes), lost: lostIn(bytes) };
   } catch (error) {
     if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
     report(error);

@@ -17,6 +17,7 @@ export class Known {
   readonly #path: string;
   #read: Map<string, number> | undefined;
   #changed = false;
+  readonly #doubted = new Set<string>();
 
   constructor(cache: LocalCache, location: string) {
     this.#path = cache.path('state', `known-${sha256(location).slice(0, 16)}`);
@@ -36,6 +37,30 @@ export class Known {
     if ((this.#times.get(short) ?? -Infinity) >= time) return;
     this.#times.set(short, Math.round(time));
     this.#changed = true;
+  }
+
+  /** The latest of all times; undefined if nothing is known. */
+  latest(): number | undefined {
+    let latest: number | undefined;
+    for (const time of this.#times.values()) latest = Math.max(latest ?? time, time);
+    return latest;
+  }
+
+  /** The store may not have it any more: it is asked for before anybody is told that it has. */
+  forget(id: string): void {
+    if (this.#times.delete(id.slice(0, DIGITS))) this.#changed = true;
+    this.#doubted.add(id.slice(0, DIGITS));
+  }
+
+  /** Whether somebody has missed it in the store: that its pointer is listed is not enough then. Remembered until this process ends. */
+  isDoubted(id: string): boolean {
+    return this.#doubted.has(id.slice(0, DIGITS));
+  }
+
+  /** The store is not the one that it was: nothing is known of it. */
+  clear(): void {
+    this.#changed ||= this.#times.size > 0;
+    this.#times.clear();
   }
 
   /** What was mentioned after a time has not come yet, and was written by a clock that was wrong. */

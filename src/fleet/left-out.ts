@@ -51,13 +51,14 @@ export class LeftOut {
     this.#set({ ref, time, tries: this.#missed.get(entryId(ref.key))?.tries ?? 0 });
   }
 
-  /** It could not be had. */
-  noteTried(ref: Ref, time: number): void {
+  /** It could not be had; whether it is given up. */
+  noteTried(ref: Ref, time: number): boolean {
     const id = entryId(ref.key);
     const before = this.#missed.get(id);
     const tries = before?.time === time ? before.tries + 1 : 1;
     if (tries >= TRIES) this.forget(id);
     else this.#set({ ref, time, tries });
+    return tries >= TRIES;
   }
 
   #set(missed: Missed): void {

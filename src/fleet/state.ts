@@ -26,7 +26,7 @@ export interface FleetFacts {
   /** How often the store has failed while a worker that starts warmed up. */
   readonly coldTries?: number;
   /** The snapshot that was live when it was looked last. */
-  readonly live?: string;
+  readonly live?: string | undefined;
   /** When writing was denied; until some time later it is not tried again. */
   readonly deniedAt?: number | undefined;
   /** The last period whose snapshot was left to others because it could not be claimed. */

@@ -1,8 +1,10 @@
-import { entryId } from '../cache/entry.ts';
+import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { PkgCacheError } from '../errors.ts';
 import type { Fleet } from './fleet.ts';
-import { readJournal, type Record, type Ref } from './journal.ts';
+import { readJournal, writeLost, type Record, type Ref } from './journal.ts';
 import { Puller, type Make } from './pull.ts';
+import { mayWrite } from './may-write.ts';
+import { ifAllowed } from './tend/remove.ts';
 
 /** How many entries are asked for before others get their turn. */
 const BATCH = 64;
@@ -32,7 +34,9 @@ export async function bringDown(fleet: Fleet, progress: (down: number) => void =
   const run = new Run(fleet, progress);
   try {
     for (const group of [fleet.group, fleet.everywhere]) await run.read(group);
+    await run.compare();
     await run.tryAgain();
+    await run.tellLost();
   } finally {
     fleet.leftOut.save();
   }
@@ -44,6 +48,7 @@ class Run {
   readonly #progress: (down: number) => void;
   /** What this run has tried to bring down. */
   readonly #tried = new Set<string>();
+  readonly #lost: EntryKey[] = [];
   #down = 0;
   #over = 0;
 
@@ -60,12 +65,43 @@ class Run {
     const { store, state, known, leftOut, settings, log } = this.#fleet;
     const since = async (): Promise<number> => (await store.now()) - settings.syncWindow;
     const report = (problem: PkgCacheError): void => log(`sync: ${problem.message}`);
-    for await (const { records, position } of readJournal({ store, group, since, report }, state.position(group))) {
-      for (const { refs, time } of records) for (const { key } of refs) known.mention(entryId(key), time);
+    for await (const { records, position } of readJournal({ store, group, since, report, lost: () => this.#startAnew() }, state.position(group))) {
+      for (const { refs, lost, time } of records) {
+        for (const key of lost) known.forget(entryId(key));
+        for (const { key } of refs) known.mention(entryId(key), time);
+      }
       await this.#bring(mentioned(records));
       leftOut.save(); // before it counts as read
       state.moveTo(group, position);
     }
+  }
+
+  /** Where no journal has anything, but something was known: whoever emptied the store did so before a record of it was read here. */
+  async compare(): Promise<void> {
+    const { store, state, known, settings, group, everywhere } = this.#fleet;
+    const latest = known.latest();
+    if (latest === undefined || [group, everywhere].some((of) => state.position(of).journal !== undefined)) return;
+    if (latest > (await store.now()) - settings.syncWindow) this.#startAnew();
+  }
+
+  /** The store has lost what it had, or is another one under the same name: all that is here is offered to it again. */
+  #startAnew(): void {
+    const { known, state, log } = this.#fleet;
+    log('sync: the store does not have any more what it had; what is here is stored again');
+    known.clear();
+    state.update({ live: undefined });
+  }
+
+  /** What several syncs did not find in the store, though somebody had written down that it is there: whoever has it stores it again. */
+  async tellLost(): Promise<void> {
+    const { store, group, everywhere } = this.#fleet;
+    if (this.#lost.length === 0 || !mayWrite(this.#fleet)) return;
+    const now = await store.now();
+    const tell = async (of: string, fitsAll: boolean): Promise<void> => await writeLost(store, of, this.#lost.filter(({ platform }) => (platform === 'any') === fitsAll), now);
+    await ifAllowed(async () => {
+      await tell(group, false);
+      await tell(everywhere, true);
+    }, () => undefined);
   }
 
   async tryAgain(): Promise<void> {
@@ -83,7 +119,7 @@ class Run {
       const batch = this.#fitting(wanted.slice(at, at + BATCH), now - Date.now());
       const got = await fetchAll(this.#fleet, batch, now - Date.now());
       this.#account(batch, got);
-      this.#progress((this.#down += got.size));
+      this.#progress((this.#down += got.ids.size));
     }
   }
 
@@ -115,11 +151,11 @@ class Run {
     this.#over++;
   }
 
-  #account(batch: readonly Wanted[], got: ReadonlySet<string>): void {
-    const { leftOut } = this.#fleet;
+  #account(batch: readonly Wanted[], { ids, isClean }: Got): void {
+    const { leftOut, cache } = this.#fleet;
     for (const { ref, time } of batch) {
-      if (got.has(entryId(ref.key))) leftOut.forget(entryId(ref.key));
-      else leftOut.noteTried(ref, time);
+      if (ids.has(entryId(ref.key))) leftOut.forget(entryId(ref.key));
+      else if (leftOut.noteTried(ref, time) && isClean && cache.whyNot(ref.key) === undefined) this.#lost.push(ref.key);
     }
   }
 }
@@ -131,11 +167,20 @@ function mentioned(records: readonly Record[]): Wanted[] {
   return [...found.values()].sort((a, b) => b.time - a.time);
 }
 
+interface Got {
+  /** Of entries that came. */
+  readonly ids: ReadonlySet<string>;
+  /** Whether nothing else was wrong with the others than that the store does not have them. */
+  readonly isClean: boolean;
+}
+
 /** Brings down some entries, and says which came. `ahead`: how far the store's clock is ahead of ours, in milliseconds. */
-async function fetchAll({ cache, store, unpacker, room, log }: Fleet, wanted: readonly Wanted[], ahead: number): Promise<ReadonlySet<string>> {
+async function fetchAll({ cache, store, unpacker, room, log }: Fleet, wanted: readonly Wanted[], ahead: number): Promise<Got> {
   let failure: PkgCacheError | undefined;
+  let isClean = true;
   const puller = new Puller(cache, store, unpacker, (problem) => {
     log(`sync: ${problem.message}`);
+    isClean = false;
     if (problem.code.startsWith('STORE_')) failure ??= problem;
   }, 'background');
   const originals = new Map(wanted.flatMap(({ ref }) => (ref.original ? [[entryId(ref.key), ref.original] as const] : [])));
@@ -154,5 +199,5 @@ async function fetchAll({ cache, store, unpacker, room, log }: Fleet, wanted: re
     room.took(local);
   }
   if (failure) throw failure;
-  return new Set(got.map(([id]) => id));
+  return { ids: new Set(got.map(([id]) => id)), isClean };
 }

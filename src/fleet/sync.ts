@@ -1,5 +1,6 @@
 import { PkgCacheError } from '../errors.ts';
 import type { Fleet } from './fleet.ts';
+import { mayWrite } from './may-write.ts';
 import { bringDown, type BroughtDown } from './sync-down.ts';
 import { sendUp } from './sync-up.ts';
 
@@ -10,9 +11,6 @@ export interface Synced extends BroughtDown {
   /** Why nothing was sent, if it was not allowed. */
   readonly denied: string | undefined;
 }
-
-/** How long a worker whose writing was denied does not try again, in milliseconds. */
-const DENIED_MS = 6 * 3_600_000;
 
 /**
  * Brings down what is new in the store, and sends up what it lacks: what others have comes first, so that it is not offered to the store again. Its
@@ -44,11 +42,4 @@ export async function catchUp(fleet: Fleet, progress: (down: number) => void = (
   } finally {
     fleet.known.save(await fleet.store.now().catch(() => 0));
   }
-}
-
-/** Whether it is worth a try to write. */
-export function mayWrite({ state, readOnly }: Pick<Fleet, 'state' | 'readOnly'>): boolean {
-  if (readOnly) return false;
-  const { deniedAt } = state.read();
-  return deniedAt === undefined || Math.abs(Date.now() - deniedAt) > DENIED_MS;
 }

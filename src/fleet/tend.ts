@@ -1,7 +1,7 @@
 import type { Fleet } from './fleet.ts';
 import { compactJournal } from './tend/compact.ts';
 import { removeDeserted } from './tend/deserted.ts';
-import { reconcile } from './tend/reconcile.ts';
+import { reconcile, reconcileOriginals } from './tend/reconcile.ts';
 import { removeUnused } from './tend/unused.ts';
 import { removeSuperseded } from './tend/superseded.ts';
 import { LAYOUT } from '../cache/entry.ts';
@@ -11,7 +11,7 @@ import { listAll } from './small.ts';
 import { isFull } from '../store/failure.ts';
 import { seal } from './seal.ts';
 import { periodName } from './snapshot/format.ts';
-import { mayWrite } from './sync.ts';
+import { mayWrite } from './may-write.ts';
 
 /** The store is looked after once in so many milliseconds, by one worker of each group. */
 const EVERY = 86_400_000;
@@ -37,9 +37,15 @@ export async function tend(fleet: Fleet): Promise<boolean> {
   const records = await allRecords(fleet, group);
   await pace.between();
   let compacted = await compactJournal(fleet, group, records, now, remove);
-  if (await isFirst(fleet, everywhere, day, now)) compacted += await compactJournal(fleet, everywhere, await allRecords(fleet, everywhere), now, remove);
-  const mentioned = await reconcile(fleet, records, now);
-  log(`looked after the store: ${mentioned} entries mentioned again, ${compacted} records put together, ${superseded} old objects, ${unused} unused entries and ${uploads} abandoned uploads removed`);
+  let lost = 0;
+  if (await isFirst(fleet, everywhere, day, now)) {
+    const ofAll = await allRecords(fleet, everywhere);
+    compacted += await compactJournal(fleet, everywhere, ofAll, now, remove);
+    lost += await reconcileOriginals(fleet, ofAll, now);
+  }
+  const reconciled = await reconcile(fleet, records, now);
+  if ((lost += reconciled.lost) > 0) log(`${lost} entries are in use and not in the store any more; whoever has them stores them again`);
+  log(`looked after the store: ${reconciled.mentioned} entries mentioned again, ${compacted} records put together, ${superseded} old objects, ${unused} unused entries and ${uploads} abandoned uploads removed`);
   return true;
 }
 

@@ -93,6 +93,8 @@ describe('what could not be had', () => {
     expect(await sync(two.fleet)).toMatchObject({ down: 0, behind: 0 });
     store.account();
     expect(await sync(two.fleet)).toMatchObject({ down: 0, behind: 0 });
+    expect(store.account()).toEqual({ list: 2, get: 1 }); // what this worker has written about it
+    expect(await sync(two.fleet)).toMatchObject({ down: 0, behind: 0 });
     expect(store.account()).toEqual({ list: 2 });
     store.put(pointer, bytes);
     await mention(store, one.fleet, locals.map(refOf), store.time + 1);

@@ -3,7 +3,7 @@ import { sha256 } from '../../hash.ts';
 import type { Listed, Store } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
 import { seal } from '../seal.ts';
-import { mayWrite } from '../sync.ts';
+import { mayWrite } from '../may-write.ts';
 import { ifAllowed } from '../tend/remove.ts';
 import { buildSnapshot, type Built } from './build.ts';
 import { listSnapshots, newestSnapshots, notAhead, periodOf } from './find.ts';
@@ -71,7 +71,10 @@ function moment({ state, settings }: Fleet, period: string): number {
 /** Whether a snapshot is wanted, and this worker has something to put into it. */
 async function isCalled({ cache, store, state, settings }: Fleet, { period, elapsed }: Candidate, listed: readonly Listed[]): Promise<boolean> {
   const newest = listed.filter(({ key }) => key.endsWith('/pointer')).at(-1);
-  if (!newest) return [...cache.ids()].length > 0;
+  if (!newest) {
+    state.update({ live: undefined });
+    return [...cache.ids()].length > 0;
+  }
   state.update({ live: periodOf(newest.key) });
   if (periodOf(newest.key) >= period) return false;
   if (elapsed > settings.snapshotEvery / 2) return true;

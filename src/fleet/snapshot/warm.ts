@@ -41,6 +41,7 @@ export async function warm(fleet: Fleet, progress: (progress: Progress) => void)
     }
     return { period: found.period, unpacked, problems };
   }
+  if (problems.length === 0) state.update({ live: undefined });
   return { period: undefined, unpacked: undefined, problems };
 }
 

@@ -2,35 +2,71 @@ import { LAYOUT, entryId, type EntryKey } from '../../cache/entry.ts';
 import { PkgCacheError } from '../../errors.ts';
 import type { Listed } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
-import { AHEAD, writeRecords, type Record, type Ref } from '../journal.ts';
+import { AHEAD, OVERLAP, writeLost, writeRecords, type Record, type Ref } from '../journal.ts';
 import { isA } from '../../shape.ts';
-import { MAX_POINTER, decodePointer, STORED_KEY } from '../objects.ts';
+import { MAX_POINTER, decodePointer, originalKey, pointerKey, STORED_KEY } from '../objects.ts';
 import { inParallel } from '../parallel.ts';
 import { listAll, readSmall } from '../small.ts';
 
 /** How many pointers are read at once. */
 const AT_ONCE = 16;
 
+/** What was mentioned so short a time ago may not be listed yet. */
+const SETTLED = OVERLAP;
+
+/** What came of a comparison: entries that no record had, and entries that the store has lost. */
+export interface Reconciled {
+  readonly mentioned: number;
+  readonly lost: number;
+}
+
 /**
- * Compares what the store has with what the journal says, for the platforms that this worker has entries of, and mentions what was stored
- * within the window and is not in the journal: its record was lost, or its writer died before it could write one. Originals have no pointer;
- * whoever uses one mentions it. Returns how many were missing.
+ * Compares what the store has with what the journal says, for the platforms that this worker has entries of, either way. What was stored within
+ * the window and is not in the journal is mentioned: its record was lost, or its writer died before it could write one. What is in the journal and
+ * not in the store (a lifecycle rule has expired it, say) is written down as lost, so that whoever has it stores it again. Originals have no
+ * pointer; see `reconcileOriginals`.
  */
-export async function reconcile(fleet: Fleet, records: readonly Record[], now: number): Promise<number> {
+export async function reconcile(fleet: Fleet, records: readonly Record[], now: number): Promise<Reconciled> {
   const { cache, store, group, settings } = fleet;
   const read = records.filter(({ time }) => time <= now + AHEAD); // nobody reads the others before their time
   const named = new Set(read.flatMap(({ refs }) => refs.map(({ key }) => entryId(key))));
   const platforms = new Set<string>();
   for (const { key } of cache.list()) if (key && key.platform !== 'any') platforms.add(`${key.ecosystem}/${key.platform}`);
-  const lost: Ref[] = [];
+  const unmentioned: Ref[] = [];
+  const listed = new Set<string>();
   for (const platform of platforms) {
     await fleet.pace.between();
-    const listed = await listAll(store, `v${LAYOUT}/${platform}/`);
-    const unnamed = listed.filter(({ modified, key }) => now - modified < settings.syncWindow && !isNamed(key, named));
-    await inParallel(unnamed, AT_ONCE, async (object) => void lost.push(...(await refTo(fleet, object))));
+    const objects = await listAll(store, `v${LAYOUT}/${platform}/`);
+    for (const { key } of objects) listed.add(key);
+    const unnamed = objects.filter(({ modified, key }) => now - modified < settings.syncWindow && !isNamed(key, named));
+    await inParallel(unnamed, AT_ONCE, async (object) => void unmentioned.push(...(await refTo(fleet, object))));
   }
-  await writeRecords(store, group, lost, now);
+  const lost = settled(records, fleet, now).filter(({ key }) => platforms.has(`${key.ecosystem}/${key.platform}`) && !listed.has(pointerKey(key)));
+  await writeRecords(store, group, unmentioned, now);
+  await writeLost(store, group, lost.map(({ key }) => key), now);
+  return { mentioned: unmentioned.length, lost: lost.length };
+}
+
+/** The same for what fits every machine: registry archives that are in the journal and not in the store. Returns how many are lost. */
+export async function reconcileOriginals(fleet: Fleet, records: readonly Record[], now: number): Promise<number> {
+  const { store, everywhere } = fleet;
+  const refs = settled(records, fleet, now).filter(({ original }) => original);
+  if (refs.length === 0) return 0;
+  const listed = new Set((await listAll(store, `v${LAYOUT}/originals/`)).map(({ key }) => key));
+  const lost = refs.filter(({ original }) => original && !listed.has(originalKey(original.sha512)));
+  await writeLost(store, everywhere, lost.map(({ key }) => key), now);
   return lost.length;
+}
+
+/** Each entry that is in use and was not mentioned a moment ago for the first time; not what was said to be lost since. */
+function settled(records: readonly Record[], { settings }: Fleet, now: number): Ref[] {
+  const found = new Map<string, Ref>();
+  for (const { time, refs, lost } of records) {
+    if (time > now - SETTLED || now - time > settings.syncWindow) continue;
+    for (const ref of refs) found.set(entryId(ref.key), ref);
+    for (const key of lost) found.delete(entryId(key));
+  }
+  return [...found.values()];
 }
 
 /** The key of the entry whose pointer has this key in the store; undefined for whatever else lies there. */
