@@ -42,7 +42,10 @@ const common = {
   legalComments: 'none',
   metafile: true,
   loader: { '.py': 'text' },
-  alias: { cliui: join(root, 'node_modules/cliui/build/index.cjs') }, // for yargs: cliui's ESM breaks lines of help within words
+  alias: {
+    cliui: join(root, 'node_modules/cliui/build/index.cjs'), // for yargs: cliui's ESM breaks lines of help within words
+    debug: join(root, 'scripts/no-debug.cjs'),
+  },
   logLevel: 'warning',
 };
 
@@ -52,7 +55,7 @@ const builtOn = `${process.arch} ${JSON.stringify(process.versions)}`;
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** The scripts, and where they begin. */
-const scripts = { app: 'src/main.ts', npm: 'src/npm/install.ts', serve: 'src/npm/serve.ts', 'run-npm': 'src/npm/run-npm.ts', package: 'src/npm/package.ts', place: 'src/npm/place-thread.ts', inside: 'src/npm/inside/main.ts', cli: 'src/cli/main.ts', thread: 'src/cli/unpack-thread.ts', remote: 'src/fleet/remote.ts', s3: 'src/store/s3.ts' };
+const scripts = { app: 'src/main.ts', npm: 'src/npm/install.ts', serve: 'src/npm/serve.ts', 'run-npm': 'src/npm/run-npm.ts', package: 'src/npm/package.ts', place: 'src/npm/place-thread.ts', inside: 'src/npm/inside/main.ts', cli: 'src/cli/main.ts', thread: 'src/cli/unpack-thread.ts', remote: 'src/fleet/remote.ts', s3: 'src/store/s3.ts', 's3-proxy': 'src/store/s3-proxy.ts' };
 
 /** What is imported with `import()` is a script of its own. */
 const scriptsApart = {

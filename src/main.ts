@@ -248,7 +248,7 @@ async function openRemote(cache: LocalCache, settings: Settings, env: Env): Prom
   const { remoteStore } = await import('./fleet/remote.ts');
   // An installer that a real tool has called must not wait for that very tool.
   const isNested = /^\d+:(?!1:)/.test(env['PKG_CACHE_GUARD'] ?? '');
-  return await remoteStore(cache, settings.store, env, isNested ? 0 : settings.waitLimit * 1000);
+  return await remoteStore(cache, settings.store, env, isNested ? 0 : settings.waitLimit * 1000, settings);
 }
 
 /** The caller is gone, or has told us to stop: nobody wants the result. */

@@ -102,6 +102,12 @@ const NAME: SettingType<string> = {
   complain: (text) => `${text} is no name of letters, digits, ., _ and -`,
 };
 
+const KMS_KEY: SettingType<string> = {
+  takes: 'a key id, alias or ARN',
+  parse: (text) => (/^[A-Za-z0-9:/_.-]{1,2048}$/.test(text) ? text : undefined),
+  complain: () => 'that is no id, alias or ARN of a KMS key',
+};
+
 function setting<T>(key: string, type: SettingType<T>, fallback: string, meaning: string): Setting<T> {
   return { key, variable: `PKG_CACHE_${key.toUpperCase()}`, type, fallback, meaning };
 }
@@ -139,6 +145,11 @@ export const SETTINGS = {
   snapshotInterval: setting('snapshot_interval', number('hours'), '24', 'How often one worker of a group packs its cache for those that start. `0`: this worker takes no part in it.'),
   snapshotSize: setting('snapshot_size', SIZE, '5G', 'How large a snapshot may be; what was used last comes first.'),
   fleetGroup: optional('fleet_group', NAME, 'Keeps workers apart that have little in common, such as those of different images. Operating system, architecture and libc do so anyway.'),
+  s3AddressingStyle: optional('s3_addressing_style', oneOf({ auto: 'auto', path: 'path', virtual: 'virtual' }), 'Where the name of the bucket stands: in the path, or in the host (`virtual`; Aliyun OSS needs that). `auto`: in the path with an endpoint of one\'s own, else in the host. Not set: `addressing_style` below `s3 =` in the AWS config file, or `auto`.'),
+  s3UseAccelerateEndpoint: optional('s3_use_accelerate_endpoint', SWITCH, '`on`: S3 Transfer Acceleration. Not set: `use_accelerate_endpoint` below `s3 =` in the AWS config file.'),
+  s3Sse: optional('s3_sse', oneOf({ AES256: 'AES256', 'aws:kms': 'aws:kms', 'aws:kms:dsse': 'aws:kms:dsse' }), 'How objects are to be encrypted by the server, as `--sse` of `aws s3`. Not set: as the bucket has it.'),
+  s3SseKmsKeyId: optional('s3_sse_kms_key_id', KMS_KEY, 'The KMS key for that, as `--sse-kms-key-id` of `aws s3`.'),
+  s3RequestPayer: optional('s3_request_payer', oneOf({ requester: 'requester' }), '`requester`: this worker pays for its requests to a bucket that demands it, as `--request-payer` of `aws s3`.'),
   storeDays: setting('store_days', number('days'), '0', 'What no worker has used for so long is removed from the store, by one of them. `0`: nothing is. All workers must agree on it.'),
 } as const;
 

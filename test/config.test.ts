@@ -26,6 +26,11 @@ const NOTHING: Settings = {
   snapshotInterval: 24,
   snapshotSize: 5e9,
   fleetGroup: undefined,
+  s3AddressingStyle: undefined,
+  s3UseAccelerateEndpoint: undefined,
+  s3Sse: undefined,
+  s3SseKmsKeyId: undefined,
+  s3RequestPayer: undefined,
   storeDays: 0,
 };
 

@@ -15,7 +15,7 @@ const closed = {
 const only = { archive: ['errors.ts', 'hash.ts', 'cache/entry.ts'] };
 
 /** Packages that belong to one room, because they are slow to load. */
-const packages = { yargs: 'cli', '@aws-sdk/': 'store', '@smithy/': 'store' };
+const packages = { yargs: 'cli', '@aws-sdk/': 'store', '@smithy/': 'store', 'http-proxy-agent': 'store', 'https-proxy-agent': 'store' };
 
 /** Why `file` (relative to src/) may not import `target` (as written), or undefined if it may. */
 function verdict(file, target) {

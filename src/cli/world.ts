@@ -58,7 +58,7 @@ export function openWorld({ afresh = false, tell }: OpenOptions = {}): World {
   const openStore = async (location: string): Promise<Store> => {
     if (settings.offline) throw new PkgCacheError('STORE_UNAVAILABLE', 'the store is not asked: offline is on');
     const { openForBackground } = await import('../fleet/remote.ts');
-    return await openForBackground(cache, location, env, { afresh });
+    return await openForBackground(cache, location, env, { afresh, settings });
   };
   const kept = openLog(cache, settings.logDays);
   const log = tell ? alsoTold(kept, tell) : kept;
@@ -84,7 +84,7 @@ export function openWorld({ afresh = false, tell }: OpenOptions = {}): World {
   const openRemote = async (): Promise<Remote | undefined> => {
     if (store === undefined || settings.offline) return undefined;
     const { remoteStore } = await import('../fleet/remote.ts');
-    return await remoteStore(cache, store, env, 0);
+    return await remoteStore(cache, store, env, 0, settings);
   };
   return { env, settings, cacheDir, cache, policy, spool, openRemote, background, fleet };
 }

@@ -5,6 +5,7 @@ import { sha256 } from '../hash.ts';
 import { flightsOf, waitForFlights } from './flights.ts';
 import { fileCircuit, memoryCircuit, type CircuitState } from '../store/circuit.ts';
 import { openStore } from '../store/open.ts';
+import type { S3Settings } from '../store/s3-options.ts';
 import type { Store } from '../store/store.ts';
 import { Puller } from './pull.ts';
 import { factsOf } from './store-facts.ts';
@@ -14,12 +15,12 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * Opens the configured store for work that nobody waits for. It has a circuit of its own: what is too slow for a background process, which
- * may have eight large downloads under way, need not be so for an install. `afresh`: somebody asks for the store by name, so that
+ * may have eight large downloads under way, need not be so for an install. `settings`: those about S3. `afresh`: somebody asks for the store by name, so that
  * installs may try it again, too. Throws CONFIG.
  */
-export async function openForBackground(cache: LocalCache, location: string, env: Env, { afresh }: { afresh: boolean }): Promise<Store> {
+export async function openForBackground(cache: LocalCache, location: string, env: Env, { afresh, settings }: { afresh: boolean; settings?: S3Settings }): Promise<Store> {
   if (afresh) circuitOf(cache, location).close();
-  return await openStore(location, { env, circuit: memoryCircuit(), facts: factsOf(cache, location) });
+  return await openStore(location, { env, circuit: memoryCircuit(), facts: factsOf(cache, location), settings });
 }
 
 /** Whether the store at a location has failed a moment ago, as all installs with this cache see it. */
@@ -28,9 +29,9 @@ export function circuitOf(cache: LocalCache, location: string): CircuitState {
 }
 
 /** The store as an install sees it. `waitLimit`: how many milliseconds it may wait for other workers. Throws CONFIG; everything later is a miss. */
-export async function remoteStore(cache: LocalCache, location: string, env: Env, waitLimit: number): Promise<RemoteStore> {
+export async function remoteStore(cache: LocalCache, location: string, env: Env, waitLimit: number, settings?: S3Settings): Promise<RemoteStore> {
   const circuit = circuitOf(cache, location);
-  return new RemoteStore(cache, await openStore(location, { env, circuit, facts: factsOf(cache, location) }), circuit, waitLimit);
+  return new RemoteStore(cache, await openStore(location, { env, circuit, facts: factsOf(cache, location), settings }), circuit, waitLimit);
 }
 
 class RemoteStore {

@@ -2,8 +2,9 @@ import { PkgCacheError } from '../errors.ts';
 import type { Backend } from './backend.ts';
 import type { CircuitState } from './circuit.ts';
 import { openDirectory } from './directory.ts';
-import { memoryFacts, type StoreFacts } from './facts.ts';
+import type { StoreFacts } from './facts.ts';
 import { parseLocation } from './location.ts';
+import type { S3Settings } from './s3-options.ts';
 import { resilient } from './resilient.ts';
 import type { Store } from './store.ts';
 
@@ -14,17 +15,19 @@ export interface OpenOptions {
   readonly circuit: CircuitState;
   /** What is known of this location. Not given: what is found out is forgotten with the process. */
   readonly facts?: StoreFacts | undefined;
+  /** Our own settings about S3. */
+  readonly settings?: S3Settings | undefined;
 }
 
 /**
  * Opens the store at `location`: `s3://bucket[/prefix]`, an absolute path, or a `file://` URL. Nothing is asked of it yet.
  * Throws CONFIG for anything else, without echoing it (a location may hold a credential that belongs elsewhere).
  */
-export async function openStore(location: string, { env, circuit, facts = memoryFacts() }: OpenOptions): Promise<Store> {
-  return resilient(await openBackend(location, env, facts), { circuit });
+export async function openStore(location: string, { env, circuit, ...options }: OpenOptions): Promise<Store> {
+  return resilient(await openBackend(location, env, options), { circuit });
 }
 
-async function openBackend(text: string, env: OpenOptions['env'], facts: StoreFacts): Promise<Backend> {
+async function openBackend(text: string, env: OpenOptions['env'], options: Pick<OpenOptions, 'facts' | 'settings'>): Promise<Backend> {
   const location = parseLocation(text);
   if (location === undefined) {
     throw new PkgCacheError('CONFIG', 'the store is neither S3 nor a directory', {
@@ -34,5 +37,5 @@ async function openBackend(text: string, env: OpenOptions['env'], facts: StoreFa
   if (location.kind === 'directory') return openDirectory(location.path);
   // The SDK costs tens of milliseconds to load, and a directory needs none of it.
   const { openS3 } = await import('./s3.ts');
-  return await openS3(location, env, facts);
+  return await openS3(location, env, options);
 }

@@ -1,6 +1,10 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { memoryFacts, type StoreFacts } from './facts.ts';
 import { allowUnconditional } from './s3-conditions.ts';
+import { addHeaders } from './s3-headers.ts';
+import { hasProxy, proxyFor, trusted } from './s3-network.ts';
+import { s3Options, type S3Settings } from './s3-options.ts';
+import type { AgentOptions } from './s3-proxy.ts';
 import { Region } from './s3-region.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -16,29 +20,40 @@ export interface S3Clients {
   close(): void;
 }
 
-/** Used where no region is configured: S3-compatibles do not care, and S3 itself says where the bucket is. */
-const DEFAULT_REGION = 'us-east-1';
-
 const silent = (): void => undefined;
 
-/**
- * Clients that share their sockets. Settings are the SDK's own variables and files. An endpoint of one's own, from
- * `env` or from the AWS configuration file, means path-style addresses.
- */
-export async function s3Clients(env: Env, facts: StoreFacts = memoryFacts()): Promise<S3Clients> {
-  const base = { ...fixedConfig(), ...configFromEnv(env) };
-  const { region, endpoint } = await configured(base);
+export interface ClientOptions {
+  readonly settings?: S3Settings | undefined;
+  readonly facts?: StoreFacts | undefined;
+}
+
+/** Clients for a bucket that share their sockets. Settings are the SDK's own variables and files, and ours. Throws CONFIG. */
+export async function s3Clients(env: Env, bucket: string, { settings = {}, facts = memoryFacts() }: ClientOptions = {}): Promise<S3Clients> {
+  const { config: chosen, region, endpoint, caBundle } = await s3Options(env, settings, bucket, (config) => client({ ...fixedConfig(), ...config }));
   const place = new Region(region, hostOf(endpoint), facts);
-  const config = { ...base, region: () => Promise.resolve(place.current), forcePathStyle: endpoint !== undefined };
+  const config = { ...fixedConfig(), ...chosen, region: () => Promise.resolve(place.current), requestHandler: await requestHandler(env, caBundle) };
   const reads = client({ ...config, maxAttempts: 1 });
   const writes = client({ ...config, maxAttempts: 3, requestHandler: reads.config.requestHandler });
   allowUnconditional(writes, facts);
   const clock = new ServerClock();
   for (const each of [reads, writes]) {
+    addHeaders(each, settings);
     place.correct(each);
     clock.listenTo(each);
   }
   return { reads, writes, region: place, clock: () => clock.now(), close: () => reads.destroy() };
+}
+
+/** What sends requests: through a proxy, where the environment names one for some host. */
+async function requestHandler(env: Env, caBundle: string | undefined): Promise<NonNullable<S3ClientConfig['requestHandler']>> {
+  const secureContext = trusted(env, caBundle);
+  // A request that waits for a socket waits for us, not for the store: so there is no limit on them.
+  const agents: AgentOptions = { keepAlive: true, maxSockets: Infinity, maxFreeSockets: 64, ...(secureContext && { secureContext }) };
+  // Deadlines are set by whoever calls; this only keeps sockets from being forgotten.
+  const common = { httpAgent: agents, httpsAgent: agents, connectionTimeout: 15_000 };
+  if (!hasProxy(env)) return common;
+  const { ProxyHandler } = await import('./s3-proxy.ts');
+  return new ProxyHandler(common, agents, (scheme, host) => proxyFor(env, scheme, host));
 }
 
 /** The time by the `Date` of a server's answers (whole seconds), carried on by a clock of ours that nobody can set. */
@@ -73,51 +88,12 @@ function fixedConfig(): S3ClientConfig {
     expectContinueHeader: false,
     // The SDK's own logger is the console, and an install's stderr belongs to the installer.
     logger: { trace: silent, debug: silent, info: silent, warn: silent, error: silent },
-    requestHandler: {
-      // A request that waits for a socket waits for us, not for the store: so there is no limit on them.
-      httpAgent: { keepAlive: true, maxSockets: Infinity, maxFreeSockets: 64 },
-      httpsAgent: { keepAlive: true, maxSockets: Infinity, maxFreeSockets: 64 },
-      // Deadlines are set by whoever calls; this only keeps sockets from being forgotten.
-      connectionTimeout: 15_000,
-    },
   };
-}
-
-function configFromEnv(env: Env): S3ClientConfig {
-  const endpoint = first(env, 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL');
-  const region = first(env, 'AWS_REGION', 'AWS_DEFAULT_REGION');
-  const profile = first(env, 'AWS_PROFILE');
-  return {
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? {} : { region }),
-    ...(profile === undefined ? credentialsFromEnv(env) : { profile }),
-  };
-}
-
-/** The value of the first of these variables that is set to something. */
-function first(env: Env, ...names: string[]): string | undefined {
-  return names.map((name) => env[name]).find((value) => value !== undefined && value !== '');
-}
-
-/** As the SDK has it: static credentials count only where no profile is named. */
-function credentialsFromEnv(env: Env): S3ClientConfig {
-  const accessKeyId = env['AWS_ACCESS_KEY_ID'];
-  const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'];
-  const sessionToken = env['AWS_SESSION_TOKEN'];
-  if (!accessKeyId || !secretAccessKey) return {};
-  return { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } };
 }
 
 /** Whose region it is that is remembered; not more of an endpoint than that, since it may hold a credential. */
 function hostOf(endpoint: string | undefined): string {
   return endpoint === undefined || !URL.canParse(endpoint) ? '' : new URL(endpoint).host;
-}
-
-/** Asks the SDK for what may stand in its configuration files. */
-async function configured(base: S3ClientConfig): Promise<{ region: string; endpoint: string | undefined }> {
-  const config: S3Client['config'] & { serviceConfiguredEndpoint?: () => Promise<unknown> } = client(base).config;
-  const endpoint = base.endpoint ?? (await config.serviceConfiguredEndpoint?.());
-  return { region: await config.region().catch(() => DEFAULT_REGION), endpoint: typeof endpoint === 'string' ? endpoint : undefined };
 }
 
 /**

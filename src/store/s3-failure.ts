@@ -99,12 +99,19 @@ export function s3Failure(label: string, error: unknown): PkgCacheError {
     const region = regionIn(error);
     return denied(label, `the bucket is in ${region === undefined ? 'another region' : `the region ${region}`} (${cause.message})`, { cause, hint: region === undefined ? REGION : `set AWS_REGION to ${region}` });
   }
+  if (status === 407) return unavailable(label, 'the proxy refuses (407)', { cause, hint: 'it wants a user and password: HTTPS_PROXY=http://user:password@proxy:port' });
+  if (isUntrusted(code)) return unavailable(label, `its certificate is not trusted (${cause.message})`, { cause, hint: 'name the certificates of its authority in AWS_CA_BUNDLE or SSL_CERT_FILE' });
   const missing = withoutCredentials(error, cause.message);
   if (missing) return denied(label, missing.what, { cause, hint: missing.hint });
   if (CREDENTIALS.has(name) || status === 401 || status === 403) {
     return denied(label, `not with these credentials (${cause.message})`, { cause, hint: CREDENTIALS.get(name) ?? NOT_ALLOWED });
   }
   return unavailable(label, `no usable answer (${cause.message})`, { cause });
+}
+
+/** What Node says of a certificate whose authority it does not know. */
+function isUntrusted(code: string | undefined): boolean {
+  return code !== undefined && /SELF_SIGNED_CERT|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|CERT_UNTRUSTED/.test(code);
 }
 
 /** Where the SDK has found no credentials to ask with. Its messages hold paths and names: what they are about is looked for in them, and nothing repeated. */

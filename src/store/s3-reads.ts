@@ -98,8 +98,8 @@ async function findRoute(client: S3Client, bucket: string): Promise<Route | unde
   if (region === undefined || 'x-amz-s3session-token' in headers) return undefined;
   const { credentials, sha256 } = client.config;
   const signer = new SignatureV4({ credentials, sha256, region, service: 's3', uriEscapePath: false });
-  const { host = hostname, 'user-agent': agent } = headers;
-  const common = { host, 'x-amz-content-sha256': HASH_OF_NOTHING, ...(agent !== undefined && { 'user-agent': agent }) };
+  const { host = hostname, 'user-agent': agent, 'x-amz-request-payer': payer } = headers;
+  const common = { host, 'x-amz-content-sha256': HASH_OF_NOTHING, ...(agent !== undefined && { 'user-agent': agent }), ...(payer !== undefined && { 'x-amz-request-payer': payer }) };
   return { protocol, hostname, ...(port !== undefined && { port }), base: path.slice(0, -key.length), headers: common, signer };
 }
 

@@ -2,9 +2,8 @@ import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2
 import type { Readable } from 'node:stream';
 import { payloadSize, type Backend, type ListQuery, type RawPage, type Watch } from './backend.ts';
 import { tooShort, unavailable, wrongBytes } from './failure.ts';
-import type { StoreFacts } from './facts.ts';
 import { checkKey } from './key.ts';
-import { s3Clients, type S3Clients } from './s3-client.ts';
+import { s3Clients, type ClientOptions, type S3Clients } from './s3-client.ts';
 import { isConflict, isMissing, isOutOfRange, isUnexplained, s3Failure } from './s3-failure.ts';
 import { abortLeftOvers, abortOld } from './s3-leftovers.ts';
 import { PlainReads, type Answer } from './s3-reads.ts';
@@ -19,14 +18,15 @@ const SINGLE_PUT = 16 * 1024 * 1024;
 const EMPTY_PAGES = 10;
 
 export interface S3Location {
+  /** A bucket's name, or the ARN of an access point. */
   readonly bucket: string;
   /** Without slashes at its ends; may be empty. */
   readonly prefix: string;
 }
 
 /** A store in a bucket. `env` holds the SDK's own variables. Fails with CONFIG if the settings make no client. */
-export async function openS3(location: S3Location, env: Readonly<Record<string, string | undefined>>, facts: StoreFacts): Promise<Backend> {
-  return new S3Backend(location, await s3Clients(env, facts));
+export async function openS3(location: S3Location, env: Readonly<Record<string, string | undefined>>, options: ClientOptions = {}): Promise<Backend> {
+  return new S3Backend(location, await s3Clients(env, location.bucket, options));
 }
 
 class S3Backend implements Backend {

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startProxy } from '../support/proxy.ts';
 import { startFaultServer, type Fault, type FaultServer } from '../support/fault-server.ts';
 import type { Venv } from '../support/venv.ts';
 import type { Env, Worker } from './support/worker.ts';
@@ -48,6 +49,14 @@ async function throughFaults(fault: Parameters<typeof startFaultServer>[0], upst
 }
 
 const whenever = (is: (method: string, path: string) => boolean, fault: Fault) => (request: IncomingMessage): Fault => (is(request.method ?? '', request.url ?? '') ? fault : 'pass');
+
+it('asks a store behind a proxy, and says nothing else whatever DEBUG is', async () => {
+  const proxy = await startProxy({ password: 'x' });
+  const { checks } = await examine({ AWS_ENDPOINT_URL_S3: world.s3!.url.replace('127.0.0.1', 's3.internal.example'), HTTP_PROXY: proxy.url, DEBUG: '*' });
+  await proxy.stop();
+  expect(proxy.log.length).toBeGreaterThan(10);
+  expect(checks.filter(({ area, level }) => area === 'store' && level === 'problem')).toEqual([]);
+});
 
 it('finds nothing wrong with a worker that is set up well', async () => {
   const { code, checks } = await examine();

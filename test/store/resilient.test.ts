@@ -5,7 +5,6 @@ import type { Backend } from '../../src/store/backend.ts';
 import { CIRCUIT_MS, memoryCircuit } from '../../src/store/circuit.ts';
 import type { Limits } from '../../src/store/limits.ts';
 import { resilient } from '../../src/store/resilient.ts';
-import { memoryFacts } from '../../src/store/facts.ts';
 import { openS3 } from '../../src/store/s3.ts';
 import type { Payload } from '../../src/store/store.ts';
 import { startFaultServer, type Fault } from '../support/fault-server.ts';
@@ -19,7 +18,7 @@ afterEach(async () => {
 /** A store on a server that plays `fault()`, with limits and a clock that a test can afford. */
 async function behind(fault: () => Fault, limits: Partial<Limits> = {}) {
   const server = await startFaultServer(() => fault());
-  const backend = await openS3({ bucket: 'bucket', prefix: '' }, server.env, memoryFacts());
+  const backend = await openS3({ bucket: 'bucket', prefix: '' }, server.env);
   const clock = { now: 1_700_000_000_000 };
   const circuit = memoryCircuit();
   const store = resilient(backend, { circuit, limits, now: () => clock.now });

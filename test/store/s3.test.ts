@@ -75,7 +75,7 @@ it('takes credentials, region and endpoint from the AWS files too, and says noth
 }, 60_000);
 
 it('throws away uploads of a key that nobody finished within a day', async () => {
-  const { writes, close } = await s3Clients(s3.env);
+  const { writes, close } = await s3Clients(s3.env, s3.bucket);
   const where = { Bucket: s3.bucket, Key: 'left/over' };
   const pending = async () => (await writes.send(new ListMultipartUploadsCommand({ Bucket: s3.bucket }))).Uploads ?? [];
   for (const Key of ['left/over', 'left/over-2']) await writes.send(new CreateMultipartUploadCommand({ ...where, Key }));
@@ -93,7 +93,7 @@ it('throws away uploads of a key that nobody finished within a day', async () =>
 });
 
 it('spares an upload that has just begun also where our own clock is a day ahead', async () => {
-  const { writes, close } = await s3Clients(s3.env);
+  const { writes, close } = await s3Clients(s3.env, s3.bucket);
   await writes.send(new CreateMultipartUploadCommand({ Bucket: s3.bucket, Key: 'at/work' }));
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 25 * 60 * 60 * 1000 });
   try {

@@ -58,15 +58,16 @@ function targets(env: Env, memory: (name: string) => string): { name: string; pa
   return [...(site === undefined ? [] : [{ name: "pip's", path: site }]), { name: 'this directory', path: process.cwd() }];
 }
 
-async function checkStoreOf({ store, offline, readOnly }: Settings, cache: LocalCache | undefined, env: Env): Promise<Check[]> {
+async function checkStoreOf(settings: Settings, cache: LocalCache | undefined, env: Env): Promise<Check[]> {
   const { note } = checksOf('store');
+  const { store, offline } = settings;
   if (store === undefined) return [note('no store is configured: nothing is shared', 'set PKG_CACHE_STORE, or run install.sh --store')];
   if (offline) return [note('the store is not asked: offline is on')];
   const { circuitOf } = await import('../../fleet/remote.ts');
   const circuit = cache && circuitOf(cache, store);
   const reason = circuit?.reason();
   const until = circuit?.openUntil() ?? 0;
-  const checks = await checkStore(store, env, { readOnly });
+  const checks = await checkStore(store, env, settings);
   const problem = cache && new FleetState(cache, store).read().problem;
   const refused = cache ? checkRefusals(new Refusals(cache, store)) : [];
   return [

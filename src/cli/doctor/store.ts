@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Env } from '../../config.ts';
+import type { Env, Settings } from '../../config.ts';
 import { PkgCacheError } from '../../errors.ts';
 import { readSmall } from '../../fleet/small.ts';
 import { LAYOUT } from '../../cache/entry.ts';
 import type { CircuitState } from '../../store/circuit.ts';
 import { memoryFacts, type StoreFacts } from '../../store/facts.ts';
 import { openStore } from '../../store/open.ts';
+import type { S3Settings } from '../../store/s3-options.ts';
 import type { Store } from '../../store/store.ts';
 import { checksOf, explained, type Check } from './check.ts';
 
@@ -31,11 +32,12 @@ const PATIENCE = 2_000;
 const SKEW = 60_000;
 
 /** Asks the store for all that workers ask of it. `readOnly`: nothing is written. */
-export async function checkStore(location: string, env: Env, { readOnly }: { readonly readOnly: boolean }): Promise<Check[]> {
+export async function checkStore(location: string, env: Env, settings: Pick<Settings, 'readOnly'> & S3Settings): Promise<Check[]> {
+  const { readOnly } = settings;
   const facts = memoryFacts();
   let store: Store;
   try {
-    store = await openStore(location, { env, circuit: NO_CIRCUIT, facts });
+    store = await openStore(location, { env, circuit: NO_CIRCUIT, facts, settings });
   } catch (error) {
     const { what, next } = explained(error);
     return [problem(what, next)];
