@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Aftermath } from './aftermath.ts';
 import type { Lease } from './cache/lease.ts';
-import { assertTrustworthy, LocalCache, type CacheRules } from './cache/local.ts';
+import { LocalCache, type CacheRules } from './cache/local.ts';
+import { assertTrustworthy } from './cache/trust.ts';
 import { configFiles, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
 import { PkgCacheError } from './errors.ts';
 import { mayBeDue, startBackground } from './fleet/start.ts';
@@ -151,8 +152,10 @@ interface Call {
 }
 
 function openCache(directory: string, rules: CacheRules): LocalCache {
-  assertTrustworthy(directory, process.getuid?.());
-  mkdirSync(directory, { recursive: true });
+  const uid = process.getuid?.();
+  assertTrustworthy(directory, uid);
+  // It is not there: somebody else may have been faster.
+  if (mkdirSync(directory, { recursive: true }) !== undefined) assertTrustworthy(directory, uid);
   return new LocalCache(directory, rules);
 }
 

@@ -24,7 +24,10 @@ export interface Reader {
 const UNSEEN_LIMIT = 3_600_000;
 const SEEN_LIMIT = 86_400_000;
 
-/** Takes a lease in `directory`. Where none can be written (another user's cache) one gets one that holds nobody up. */
+/**
+ * Takes a lease in `directory`. Where none can be written (another user's cache, a read-only one) one gets one that holds nobody up: such a reader
+ * may find an entry gone while it copies, throws away what it has copied, and leaves the install to the real tool.
+ */
 export function takeLease(directory: string): Lease {
   const path = join(directory, holderName());
   try {
@@ -42,6 +45,7 @@ export function holderName(): string {
 
 /** Who holds a lease in `directory`. What killed processes have left is removed. */
 export function readers(directory: string): Reader[] {
+  close(directory);
   return listDir(directory).flatMap((name) => {
     const path = join(directory, name);
     const since = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
@@ -65,8 +69,19 @@ function create(path: string, directory: string): void {
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
     mkdirSync(directory, { recursive: true });
-    chmodSync(directory, 0o1777); // of all users of the cache, as /tmp
     closeSync(openSync(path, 'wx', 0o644));
+  }
+}
+
+/** Older versions let all users write here, as into /tmp: from now on only the owner, so that nobody else can hold up a clean, or end a lease. */
+function close(directory: string): void {
+  const mode = lstatSync(directory, { throwIfNoEntry: false })?.mode ?? 0;
+  if ((mode & 0o022) === 0) return;
+  try {
+    chmodSync(directory, 0o755);
+    for (const name of listDir(directory)) if (lstatSync(join(directory, name)).uid !== process.getuid?.()) unlinkQuietly(join(directory, name));
+  } catch {
+    // Not ours: then nothing in here is ours to delete either.
   }
 }
 

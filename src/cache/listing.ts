@@ -68,7 +68,7 @@ export function isAbandoned(path: string): boolean {
 }
 
 /** Whether this process is at work in a staging directory, or one of its threads. */
-export function isOurs(path: string): boolean {
+export function isOwn(path: string): boolean {
   const owner = ownerOf(path);
   return owner?.pid === process.pid && owner.host === hostIdentity();
 }

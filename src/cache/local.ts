@@ -6,10 +6,12 @@ import { LAYOUT, entryId, parseFiles, serialiseFiles, type Entry, type EntryFile
 import { hostIdentity, isForBackground, tryClaim, type Claim, type Purpose } from './claim.ts';
 import { whyFull, type Floor } from './floor.ts';
 import { takeLease, type Lease } from './lease.ts';
-import { isAbandoned, isOurs, listEntries, type EntryStatus, type Owner } from './listing.ts';
+import { isAbandoned, isOwn, listEntries, type EntryStatus, type Owner } from './listing.ts';
 import { mark, purge } from './removal.ts';
 import { sweepShelves } from './shelves.ts';
 import { listDir, removeOld, removeTree } from './sweep.ts';
+import { sweepTransactions } from './transactions.ts';
+import { isOurs } from './trust.ts';
 import { isYanked, YANKED } from './yanked.ts';
 import { sha256 } from '../hash.ts';
 import { ENTRY } from '../manifest.ts';
@@ -43,6 +45,7 @@ const NO_RULES: CacheRules = { minFree: 0, maxUsed: 100, whyNot: () => undefined
  *     <root>/v1/staging/<id>.<random>/{owner.json, entry/… | archive.tar}   private to the process that makes it
  *     <root>/v1/stalled/<id>.<random>/                                  failed a check; never served
  *     <root>/v1/{leases,trash}/…                                        how entries go: see removal.ts
+ *     <root>/v1/transactions/…                                          what is being changed: see transactions.ts
  *     <root>/v1/{ready,spool,claims,state}/…                            see ready.ts, fleet/spool.ts, claim.ts
  *
  * Any number of processes may use it at once, and any of them may be killed at any point: what is visible under `entries/` is whole.
@@ -50,6 +53,7 @@ const NO_RULES: CacheRules = { minFree: 0, maxUsed: 100, whyNot: () => undefined
 export class LocalCache {
   readonly root: string;
   readonly #rules: CacheRules;
+  readonly #levels = new Map<string, boolean>();
 
   constructor(directory: string, rules = NO_RULES) {
     this.root = join(directory, `v${LAYOUT}`);
@@ -72,7 +76,8 @@ export class LocalCache {
   byId<Meta>(id: string): LocalEntry<Meta> | undefined {
     const dir = this.entryDir(id);
     // To ask first takes a tenth of the time of a failure, and a first install has thousands of them.
-    if (!existsSync(dir)) return undefined;
+    const stat = lstatSync(dir, { throwIfNoEntry: false });
+    if (!stat || !isOurs(stat) || !this.isOurLevel('entries', id.slice(0, 2))) return undefined;
     try {
       const manifest = readFileSync(join(dir, 'entry.json'), 'utf8');
       const hash = sha256(manifest);
@@ -83,6 +88,18 @@ export class LocalCache {
     } catch {
       return undefined;
     }
+  }
+
+  /** Whether a level of levels is ours or root's, and nobody else may write there; looked at once. Those above it `assertTrustworthy` has looked at. */
+  isOurLevel(...parts: string[]): boolean {
+    const path = this.path(...parts);
+    let known = this.#levels.get(path);
+    if (known === undefined) {
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      if (!stat) return true; // not there yet
+      this.#levels.set(path, (known = isOurs(stat)));
+    }
+    return known;
   }
 
   /** The file list of an entry, checked against the hash in `entry.json`. Throws ENTRY_INVALID. */
@@ -194,9 +211,10 @@ export class LocalCache {
     return purge(dir, { trash: this.path('trash'), leases: this.path('leases') }, options);
   }
 
-  /** Removes what killed processes left: staging directories, half ready copies, and workshops of environments that nobody came back to. */
+  /** Removes what killed processes left: staging directories, half ready copies, and transactions that nobody came back to. */
   sweep(): void {
     sweepShelves(this);
+    sweepTransactions(this.root, ABANDONED_MS);
     removeOld(this.path('placing'), ABANDONED_MS);
     for (const name of listDir(this.path('trash'))) removeTree(this.path('trash', name));
     for (const name of listDir(this.path('staging'))) {
@@ -207,7 +225,7 @@ export class LocalCache {
   /** Removes what this process has begun to make, because it is about to end. What cannot be removed the next sweep finds. */
   abandon(): void {
     for (const name of listDir(this.path('staging'))) {
-      if (!isOurs(this.path('staging', name))) continue;
+      if (!isOwn(this.path('staging', name))) continue;
       try {
         rmSync(this.path('staging', name), { recursive: true, force: true });
       } catch {
@@ -331,20 +349,5 @@ export function describe({ key, version }: { readonly key: { readonly ecosystem:
   return `${key.name}${key.ecosystem === 'npm' ? '@' : '=='}${version}`;
 }
 
-/** Checks that a cache directory can be trusted: not a link, ours or root's, not writable for everybody. Throws CACHE_UNUSABLE. */
-export function assertTrustworthy(directory: string, uid: number | undefined): void {
-  if (!existsSync(directory)) return;
-  const stat = lstatSync(directory);
-  const refuse = (why: string): never => {
-    throw new PkgCacheError('CACHE_UNUSABLE', `the cache directory ${directory} ${why}`, {
-      hint: 'set PKG_CACHE_DIR to a directory of your own',
-    });
-  };
-  if (stat.isSymbolicLink()) refuse('is a symbolic link');
-  if (!stat.isDirectory()) refuse('is not a directory');
-  if (uid !== undefined && stat.uid !== uid && stat.uid !== 0) refuse('belongs to another user');
-  if ((stat.mode & 0o002) !== 0 && (stat.mode & 0o1000) === 0) refuse('can be written by everybody');
-}
-
-/** How long abandoned workshops are kept, in milliseconds. */
+/** How long what abandoned transactions have left is kept, in milliseconds. */
 const ABANDONED_MS = 86_400_000;

@@ -28,16 +28,18 @@ export type Taken = 'taken' | 'none' | 'elsewhere';
  */
 export class Shelf {
   readonly #cache: LocalCache;
+  readonly #level: readonly string[];
   readonly #directory: string;
 
   constructor(cache: LocalCache, owner: Ownership, id: string) {
     this.#cache = cache;
-    this.#directory = join(shelvesOf(cache, owner), id);
+    this.#level = ['ready', shelvesOf(owner)];
+    this.#directory = cache.path(...this.#level, id);
   }
 
   /** Of what there are shelves, which may be empty. */
   static ids(cache: LocalCache, owner: Ownership): string[] {
-    return listDir(shelvesOf(cache, owner));
+    return cache.isOurLevel('ready', shelvesOf(owner)) ? listDir(cache.path('ready', shelvesOf(owner))) : [];
   }
 
   /**
@@ -108,10 +110,11 @@ export class Shelf {
   }
 
   #copies(): string[] {
-    return listDir(this.#directory).filter((name) => !name.startsWith('.'));
+    return this.#cache.isOurLevel(...this.#level) ? listDir(this.#directory).filter((name) => !name.startsWith('.')) : [];
   }
 }
 
-function shelvesOf(cache: LocalCache, { uid, gid, umask }: Ownership): string {
-  return cache.path('ready', `${uid}-${gid}-${umask.toString(8).padStart(3, '0')}`);
+/** The name of the directory of all shelves of an owner. */
+function shelvesOf({ uid, gid, umask }: Ownership): string {
+  return `${uid}-${gid}-${umask.toString(8).padStart(3, '0')}`;
 }

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync } from 'node:fs';
-import { LocalCache, assertTrustworthy } from '../cache/local.ts';
+import { LocalCache } from '../cache/local.ts';
+import { assertTrustworthy } from '../cache/trust.ts';
 import { isYanked } from '../cache/yanked.ts';
 import { configFiles, processEnv, readSettings, type Env, type Settings } from '../config.ts';
 import type { Remote } from '../context.ts';
@@ -50,7 +51,7 @@ export function openWorld({ afresh = false, tell }: OpenOptions = {}): World {
     throw new PkgCacheError('CONFIG', 'no cache is configured', { hint: 'set PKG_CACHE_DIR, or run install.sh' });
   }
   const { cacheDir, store } = settings;
-  assertTrustworthy(cacheDir, process.getuid?.());
+  assertTrustworthy(cacheDir, process.getuid?.(), { deep: true });
   const policy = new Policy(settings);
   const cache = new LocalCache(cacheDir, { ...settings, whyNot: (key) => policy.whyNot(key) });
   makeState(cache);

@@ -2,8 +2,8 @@ import { readdirSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { LocalCache } from '../cache/local.ts';
 import { adopt } from '../place/adopt.ts';
-import { UndoLog, exists } from '../place/undo.ts';
-import { discardWorkshop, openWorkshop } from '../place/workshop.ts';
+import { exists } from '../place/undo.ts';
+import { Transaction } from '../place/transaction.ts';
 import { isCrlfFile } from './bins.ts';
 import { HIDDEN_LOCKFILE } from './capture.ts';
 import { modesOf } from './copy-package.ts';
@@ -30,15 +30,14 @@ export class Tree {
   /** Does not exist at first. */
   readonly stage: string;
   readonly #context: TreeContext;
-  readonly #workshop: string;
-  readonly #undo: UndoLog;
+  readonly #transaction: Transaction;
 
   constructor(context: TreeContext) {
     this.#context = context;
-    const { directory } = context.project;
-    this.#workshop = openWorkshop(context.cache, join(directory, 'node_modules'), directory); // never inside of what is emptied
-    this.stage = join(this.#workshop, 'stage');
-    this.#undo = new UndoLog(this.#workshop, modesOf(context.umask).directory);
+    const { cache, project, umask } = context;
+    // Never inside of what is emptied.
+    this.#transaction = Transaction.begin({ cache, ...targetOf(project), near: project.directory, directoryMode: modesOf(umask).directory });
+    this.stage = join(this.#transaction.directory, 'stage');
   }
 
   /** Throws what went wrong; `rollback` is up to the caller. */
@@ -56,27 +55,31 @@ export class Tree {
   /** Puts one node_modules in the place of another, as a whole where there is none. */
   #replace(to: string, from: string): void {
     const isThere = exists(to);
-    if (isThere) for (const name of readdirSync(to)) this.#undo.setAside(join(to, name));
+    if (isThere) for (const name of readdirSync(to)) this.#transaction.undo.setAside(join(to, name));
     if (!exists(from)) return;
-    if (!isThere) adopt(from, to, this.#undo);
-    else for (const name of readdirSync(from)) adopt(join(from, name), join(to, name), this.#undo);
+    if (!isThere) adopt(from, to, this.#transaction.undo);
+    else for (const name of readdirSync(from)) adopt(join(from, name), join(to, name), this.#transaction.undo);
   }
 
   rollback(): void {
-    if (this.#undo.rollback()) this.close();
+    this.#transaction.rollback();
   }
 
-  /** Gives the workshop away, with the old tree in it. */
+  /** Gives the transaction directory away, with the old tree in it. */
   close(): void {
-    this.#undo.close();
-    discardWorkshop(this.#context.cache, this.#workshop);
+    this.#transaction.commit({ later: true });
   }
 
   #placeHidden(path: string): void {
-    adopt(join(this.stage, STAGED_HIDDEN), path, this.#undo);
+    adopt(join(this.stage, STAGED_HIDDEN), path, this.#transaction.undo);
     const now = Date.now() / 1000;
     utimesSync(path, now, now);
   }
+}
+
+/** What is changed in a project. */
+export function targetOf({ directory, roots }: Project): { target: string; roots: string[] } {
+  return { target: join(directory, 'node_modules'), roots: roots.map((root) => join(directory, root, 'node_modules')) };
 }
 
 /** Whether npm would write to what it does not make: a bin of a workspace, whose first line ends with CR LF. Nobody has seen that when the tree was made, after which it is another file. */

@@ -1,13 +1,12 @@
-import { join } from 'node:path';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { InstallContext } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
 import { takeTurn } from '../place/turn.ts';
-import { recoverTarget } from '../place/workshop.ts';
+import { recoverTarget } from '../place/transaction.ts';
 import { builtKeys } from './built/find.ts';
 import type { TreeEntry } from './entry.ts';
 import { announce } from './output.ts';
-import { Tree, changesBins } from './place.ts';
+import { Tree, changesBins, targetOf } from './place.ts';
 import { MANY_PACKAGES, takePrepared, type Known, type PrepareDetails } from './prepared.ts';
 import type { Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
@@ -28,7 +27,8 @@ export async function inTurn({ context, project }: Serving, work: () => Promise<
   const claim = await takeTurn(context.cache, project.directory, context.checkpoint);
   if (!claim) return false;
   try {
-    recoverTarget(context.cache, join(project.directory, 'node_modules'), project.directory);
+    const { target, roots } = targetOf(project);
+    recoverTarget(context.cache, target, roots);
     return await work();
   } catch (error) {
     // What is damaged has been put aside, and is what npm has to bring.

@@ -11,7 +11,7 @@ import { installationOrder } from './order.ts';
 import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
 import { takeTurn } from '../place/turn.ts';
-import { recoverTarget } from '../place/workshop.ts';
+import { recoverTarget } from '../place/transaction.ts';
 import { announceEnd, announceHits, announceIgnored, announcePip, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
 import type { MissReason } from '../stats/record.ts';
 import { whyNotServed } from './refusals.ts';
@@ -110,7 +110,7 @@ class Attempt {
     const claim = await takeTurn(this.#context.cache, this.#understood.layoutOf('').actual.purelib, this.#context.checkpoint);
     if (!claim) return observe(this.#context, this.#understood, 'another install is at work in the same environment', 'busy');
     try {
-      recoverTarget(this.#context.cache, this.#understood.layoutOf('').actual.purelib);
+      recoverTarget(this.#context.cache, this.#understood.layoutOf('').actual.purelib, rootsOf(this.#understood));
       return await this.#runAlone();
     } finally {
       claim.release();
@@ -212,6 +212,7 @@ class Attempt {
       linkMode,
       umask: owner.umask,
       layoutOf,
+      roots: rootsOf(this.#understood),
       scripts: { executable: interpreter.executable, platform: this.#context.platform, template: pip.scriptTemplate, pythonVersion: [major, minor] },
       uninstall: { cacheTag: facts.cacheTag, scripts: layoutOf('').actual.scripts, venv: interpreter.venv },
     });
@@ -282,6 +283,11 @@ class Attempt {
     const small = sum(entries, ({ entry }) => entry.count) < MANY_FILES && sum(entries, ({ entry }) => entry.size) < MANY_BYTES;
     if (wanted.length > 0) this.#context.prepareAgain(wanted.map(({ id }) => id), small ? COPIES_OF_SMALL : 1);
   }
+}
+
+/** The directories that pip may change: where files go, and where a version that is replaced may have files. */
+function rootsOf({ layoutOf, python: { interpreter, sitePaths } }: Understood): string[] {
+  return [...Object.values(layoutOf('').actual as unknown as Readonly<Record<string, string>>), ...sitePaths, ...(interpreter.venv === undefined ? [] : [interpreter.venv])];
 }
 
 function sum<T>(things: readonly T[], of: (thing: T) => number): number {

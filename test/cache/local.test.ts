@@ -1,10 +1,10 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hostIdentity } from '../../src/cache/claim.ts';
 import { entryId, type EntryKey } from '../../src/cache/entry.ts';
-import { assertTrustworthy, type LocalCache, type LocalEntry } from '../../src/cache/local.ts';
-import { CONTENTS, DEAD_PID, KEY, codeOf, published, staged, tempCache, tempDir } from './support.ts';
+import { type LocalCache, type LocalEntry } from '../../src/cache/local.ts';
+import { CONTENTS, DEAD_PID, KEY, codeOf, published, staged, tempCache } from './support.ts';
 
 const inStaging = (cache: LocalCache): string[] => (existsSync(cache.path('staging')) ? readdirSync(cache.path('staging')) : []);
 
@@ -160,45 +160,5 @@ describe('sweeping', () => {
     published(cache);
     cache.sweep();
     expect(cache.lookup(KEY)).toBeDefined();
-  });
-});
-
-describe('a cache directory is trusted if it', () => {
-  const uid = process.getuid?.();
-  const made = (mode = 0o755): string => {
-    const dir = join(tempDir(), 'cache');
-    mkdirSync(dir);
-    chmodSync(dir, mode);
-    return dir;
-  };
-  const verdict = (dir: string, as = uid): string => codeOf(() => assertTrustworthy(dir, as));
-  const linked = (): string => {
-    const dir = made();
-    symlinkSync(dir, `${dir}-link`);
-    return `${dir}-link`;
-  };
-  const file = (): string => {
-    const dir = made();
-    rmSync(dir, { recursive: true });
-    writeFileSync(dir, '');
-    return dir;
-  };
-
-  it.each([
-    ['is not there yet', () => join(tempDir(), 'none'), 'ok'],
-    ['is ours', () => made(), 'ok'],
-    ['is for a group', () => made(0o775), 'ok'],
-    ['is like /tmp', () => made(0o1777), 'ok'],
-    ['can be written by everybody', () => made(0o777), 'CACHE_UNUSABLE'],
-    ['is a link', linked, 'CACHE_UNUSABLE'],
-    ['is a file', file, 'CACHE_UNUSABLE'],
-  ])('%s', (_what, make, code) => expect(verdict(make())).toBe(code));
-
-  it.skipIf(uid !== 0)('belongs to us or to root', () => {
-    const dir = made();
-    expect(verdict(dir, 1000)).toBe('ok');
-    chownSync(dir, 1001, 1001);
-    expect(verdict(dir, 1001)).toBe('ok');
-    expect(verdict(dir, 1000)).toBe('CACHE_UNUSABLE');
   });
 });

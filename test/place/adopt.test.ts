@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, statSync, symlinkSync, utimesSync, writeFileSync
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { adopt } from '../../src/place/adopt.ts';
-import { recover } from '../../src/place/undo.ts';
 import { codeOf } from '../cache/support.ts';
 import { MEMORY, scene, twoDisks, write } from './support.ts';
 
@@ -18,14 +17,14 @@ const CASES: [string, Files, Files][] = [
 
 describe.each([['on one file system', undefined], ...(twoDisks ? [['across file systems', MEMORY] as const] : [])] as const)('%s', (_where, parent) => {
   it.each(CASES)('%s', (_what, there, wanted) => {
-    const { source, target, undo, tree, workshop } = scene(there, wanted, parent === undefined ? {} : { parent });
+    const { source, target, undo, tree, recover } = scene(there, wanted, parent === undefined ? {} : { parent });
     const before = tree();
     adopt(join(source, 'p'), join(target, 'p'), undo);
     const merged = scene({ ...there, ...wanted });
     expect(tree()).toEqual(merged.tree());
     expect(undo.rollback()).toBe(true);
     expect(tree()).toEqual(before);
-    expect(recover(workshop)).toBe(true);
+    expect(recover()).toBe(true);
     expect(tree()).toEqual(before);
   });
 

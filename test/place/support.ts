@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { UndoLog } from '../../src/place/undo.ts';
+import { identityOf } from '../../src/cache/confined.ts';
+import { Roots, UndoLog, parseJournal, rollBack } from '../../src/place/undo.ts';
 import { treeOf, type Tree } from '../e2e/support/tree.ts';
 
 export const MEMORY = '/dev/shm';
@@ -10,16 +11,27 @@ export const MEMORY = '/dev/shm';
 /** Whether there is a second file system to rename to. */
 export const twoDisks = statSync(MEMORY, { throwIfNoEntry: false })?.dev !== statSync(tmpdir()).dev && statSync(MEMORY, { throwIfNoEntry: false }) !== undefined;
 
-/** A target directory with files in it (path to text), a workshop, and what is to be placed; `parent` and `workshops` say where those two are. */
-export function scene(there: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>> = {}, { parent = tmpdir(), workshops = tmpdir() } = {}) {
+/**
+ * A target directory with files in it (path to text), a transaction directory, and what is to be placed; `parent` and `workshops` say where those two
+ * are. `changed` is what may be changed, below `root`. `lines` is the journal; `recover` is what another process does with it.
+ */
+export function scene(there: Readonly<Record<string, string>>, wanted: Readonly<Record<string, string>> = {}, { parent = tmpdir(), workshops = tmpdir(), changed = 'target' } = {}) {
   const root = temporary(tmpdir());
   const target = join(root, 'target');
+  const roots = new Roots([join(root, changed)]);
   const [source, workshop] = [join(temporary(parent), 'source'), join(temporary(workshops), 'workshop')];
   for (const directory of [target, workshop, source]) mkdirSync(directory);
   write(target, there);
   write(source, wanted);
-  const undo = new UndoLog(workshop, 0o755);
-  return { root, target, workshop, source, undo, tree: (): Tree => treeOf(target) };
+  const lines: unknown[] = [];
+  const journal = { append: (line: unknown) => void lines.push(line) };
+  const identity = identityOf(workshop)!;
+  const undo = new UndoLog({ directory: workshop, identity, roots, directoryMode: 0o755, journal });
+  const recover = (): boolean => {
+    const parsed = parseJournal(lines, roots);
+    return parsed !== undefined && rollBack(parsed.steps, { directory: workshop, identity, journal });
+  };
+  return { root, target, workshop, source, undo, lines, recover, tree: (): Tree => treeOf(target) };
 }
 
 function temporary(parent: string): string {

@@ -1,25 +1,22 @@
 import { mkdirSync, readFileSync, realpathSync, statfsSync } from 'node:fs';
 import { nearestExisting } from '../../cache/copy.ts';
 import { whyFull } from '../../cache/floor.ts';
-import { assertTrustworthy, LocalCache } from '../../cache/local.ts';
+import { LocalCache } from '../../cache/local.ts';
 import { listDir } from '../../cache/sweep.ts';
+import { describeUntrusted, untrusted, whatToDo } from '../../cache/trust.ts';
 import { systemCode } from '../../errors.ts';
 import { isAtWork } from '../../fleet/start.ts';
 import { Spool } from '../../fleet/spool.ts';
 import type { Settings } from '../../settings.ts';
 import { formatBytes, formatCount } from '../terminal.ts';
-import { checksOf, explained, type Check } from './check.ts';
+import { checksOf, type Check } from './check.ts';
 
 const { ok, note, problem } = checksOf('cache');
 
 /** Whether the cache can be used, how much room it has, and what waits in it. */
 export function checkCache(directory: string, { minFree, maxUsed }: Pick<Settings, 'minFree' | 'maxUsed'>): Check[] {
-  try {
-    assertTrustworthy(directory, process.getuid?.());
-  } catch (error) {
-    const { what, next } = explained(error);
-    return [problem(what, next)];
-  }
+  const refused = [...untrusted(directory, process.getuid?.(), { deep: true })];
+  if (refused.length > 0) return refused.map((found) => problem(describeUntrusted(directory, found), whatToDo(found)));
   const cache = new LocalCache(directory);
   try {
     mkdirSync(cache.path('state'), { recursive: true });

@@ -11,9 +11,9 @@ import { isLeftBehind, isMoved, type Layout } from '../python/schemes.ts';
 import type { ScriptContext } from '../scripts.ts';
 import { adopt } from '../../place/adopt.ts';
 import { finishTree } from './tree.ts';
-import { exists, UndoLog } from '../../place/undo.ts';
+import { exists } from '../../place/undo.ts';
 import { uninstall, type UninstallContext } from './uninstall.ts';
-import { openWorkshop, removeWorkshop } from '../../place/workshop.ts';
+import { Transaction } from '../../place/transaction.ts';
 
 /** One distribution to be placed. */
 export interface Placement {
@@ -32,6 +32,8 @@ export interface PlaceContext {
   readonly linkMode: LinkMode;
   readonly umask: number;
   readonly layoutOf: (distribution: string) => Layout;
+  /** All that pip may change. */
+  readonly roots: readonly string[];
   readonly scripts: ScriptContext;
   readonly uninstall: UninstallContext;
 }
@@ -48,16 +50,15 @@ export class Installation {
   readonly #context: PlaceContext;
   readonly #placements: readonly Placement[];
   readonly #modes: Modes;
-  readonly #workshop: string;
-  readonly #undo: UndoLog;
+  readonly #transaction: Transaction;
   readonly #sources = new Map<Placement, string>();
 
   constructor(placements: readonly Placement[], context: PlaceContext) {
     this.#placements = placements;
     this.#context = context;
     this.#modes = modesFor(context.umask);
-    this.#workshop = openWorkshop(context.cache, context.layoutOf('').actual.purelib);
-    this.#undo = new UndoLog(this.#workshop, this.#modes.directory);
+    const { cache, roots } = context;
+    this.#transaction = Transaction.begin({ cache, roots, target: context.layoutOf('').actual.purelib, directoryMode: this.#modes.directory });
   }
 
   /**
@@ -66,7 +67,7 @@ export class Installation {
    */
   prepare(): void {
     this.#placements.forEach((placement, index) => {
-      const source = join(this.#workshop, String(index));
+      const source = join(this.#transaction.directory, String(index));
       this.#orPutAside(placement, () => {
         this.#copy(placement, source);
         this.#finish(placement, source);
@@ -96,13 +97,12 @@ export class Installation {
 
   /** Takes back what `commit` placed, and brings back what it replaced. */
   rollback(): void {
-    if (this.#undo.rollback()) this.close();
+    this.#transaction.rollback();
   }
 
-  /** Removes the workshop. The placed files stay. */
+  /** Removes the transaction directory. The placed files stay. */
   close(): void {
-    this.#undo.close();
-    removeWorkshop(this.#workshop);
+    this.#transaction.commit();
   }
 
   #copy({ entry }: Placement, source: string): void {
@@ -137,7 +137,7 @@ export class Installation {
     const source = this.#sources.get(placement);
     if (source === undefined) throw new Error('commit before prepare');
     const layout = this.#layout(placement);
-    if (placement.replaces) uninstall(placement.replaces, this.#context.uninstall, this.#undo);
+    if (placement.replaces) uninstall(placement.replaces, this.#context.uninstall, this.#transaction.undo);
     for (const scheme of SCHEME_KEYS) {
       const from = join(source, scheme);
       if (!exists(from)) continue;
@@ -148,9 +148,9 @@ export class Installation {
 
   #adoptScheme(from: string, unordered: readonly string[], to: string, distInfo: string): void {
     if (unordered.length === 0) return;
-    this.#undo.makeDirectory(to);
+    this.#transaction.undo.makeDirectory(to);
     const names = [...unordered].sort((a, b) => Number(a === distInfo) - Number(b === distInfo));
-    for (const name of names) adopt(join(from, name), join(to, name), this.#undo);
+    for (const name of names) adopt(join(from, name), join(to, name), this.#transaction.undo);
   }
 
   #layout({ displayName }: Placement): Layout {

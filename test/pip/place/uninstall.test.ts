@@ -60,7 +60,7 @@ it('a directory in RECORD is not taken away with what is in it', () => {
 });
 
 it('leaves what a real pip leaves', async () => {
-  const { root, undo } = scene({});
+  const { root, undo } = scene({}, {}, { changed: 'venv' });
   const venv = await makeVenv(anyPython(), join(root, 'venv'));
   const { path } = makeWheel(join(root, 'wheels'), {
     name: 'p',
