@@ -25,9 +25,22 @@ export interface ConfigFile {
   readonly path: string;
 }
 
-/** The process's environment. */
+/** The caller's environment: what the shims have set aside of it is in it again (`pkgc_set_aside` in shims/pip). */
 export function processEnv(): Env {
+  const { PKG_CACHE_CALLERS: names } = process.env;
+  return names === undefined ? process.env : (callers ??= restored(process.env, names.split(' ')));
+}
+
+/** The process's environment as it is: for processes of ours, which start without what the shims have set aside. */
+export function ownEnv(): Env {
   return process.env;
+}
+
+let callers: Env | undefined;
+
+function restored(own: Env, names: readonly string[]): Env {
+  const kept = Object.entries(own).filter(([name]) => !name.startsWith('PKG_CACHE_CALLERS'));
+  return { ...Object.fromEntries(kept), ...Object.fromEntries(names.map((name) => [name, own[`PKG_CACHE_CALLERS_${name}`] ?? ''])) };
 }
 
 /** The user's home directory. */

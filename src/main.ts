@@ -5,7 +5,7 @@ import { Aftermath } from './aftermath.ts';
 import type { Lease } from './cache/lease.ts';
 import { LocalCache, type CacheRules } from './cache/local.ts';
 import { assertTrustworthy } from './cache/trust.ts';
-import { configFiles, homeDirectory, processEnv, readSettings, type Env, type Settings } from './config.ts';
+import { configFiles, homeDirectory, ownEnv, processEnv, readSettings, type Env, type Settings } from './config.ts';
 import { PkgCacheError } from './errors.ts';
 import { mayBeDue, startBackground } from './fleet/start.ts';
 import { Spool, watch, type Job, type Watched } from './fleet/spool.ts';
@@ -106,7 +106,7 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
     const context = installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cache, lease, umask, role, interruption, aftermath });
     const answer = ecosystem === 'pip' ? await install(context) : await (await import('./npm/install.ts')).install(context);
     aftermath.tell();
-    keepInStep(cache, settings, env);
+    keepInStep(cache, settings);
     return answer;
   } catch (error) {
     if (error instanceof Interrupted) {
@@ -123,10 +123,10 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
 }
 
 /** Starts what keeps this worker in step with the fleet, if it may be time for that. */
-function keepInStep(cache: LocalCache, { store, syncInterval }: Settings, env: Env): void {
+function keepInStep(cache: LocalCache, { store, syncInterval }: Settings): void {
   if (store === undefined || !mayBeDue(cache, store, syncInterval * 60_000)) return;
   try {
-    startBackground(cache, launcher(), env);
+    startBackground(cache, launcher(), ownEnv());
   } catch {
     // The next install tries again.
   }
@@ -172,7 +172,7 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
       spool.add(job);
       if (settings.synchronous) aftermath.await(spool);
       // What was started a moment ago has work to do until the tool has ended, and finds this as well.
-      if (process.uptime() - starting > STARTING) startBackground(cache, launcher(), env);
+      if (process.uptime() - starting > STARTING) startBackground(cache, launcher(), ownEnv());
       starting = process.uptime(); // the global `performance` would be loaded first
       return true;
     } catch {

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, statSync } from 'node:fs';
 import { hostTag, isClaimed } from '../cache/claim.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { sha256 } from '../hash.ts';
@@ -35,7 +35,28 @@ const ONE_HEAP = { MALLOC_ARENA_MAX: '1' };
 export function startBackground(cache: LocalCache, app: string, env: Readonly<Record<string, string | undefined>>): void {
   if (isAtWork(cache)) return;
   const { spawn } = process.getBuiltinModule('node:child_process');
-  const child = spawn(process.execPath, [app, 'background'], { detached: true, stdio: 'ignore', cwd: '/', env: { ...ONE_HEAP, ...env } });
+  const nothing = openSync('/dev/null', 'r');
+  const child = spawn(process.execPath, [app, 'background'], { detached: true, stdio: without(openDescriptors(), nothing), cwd: '/', env: { ...ONE_HEAP, ...env } });
   child.on('error', () => undefined); // The next install tries again.
   child.unref();
+  closeSync(nothing);
+}
+
+/** Node marks those below to be closed in its children; what a caller has left open from there on, they would inherit. */
+const FIRST_INHERITED = 16;
+
+function openDescriptors(): number[] {
+  try {
+    return readdirSync('/dev/fd').map(Number); // of this process: on Linux a link to /proc/self/fd
+  } catch {
+    return [];
+  }
+}
+
+/** `nothing` in the place of each descriptor that is open here: a lock that the caller holds by one (`flock`) would stay until the child ends. */
+function without(open: readonly number[], nothing: number): ('ignore' | number)[] {
+  const inherited = open.filter((fd) => fd >= FIRST_INHERITED);
+  const stdio: ('ignore' | number)[] = Array.from({ length: Math.max(2, ...inherited) + 1 }, () => 'ignore');
+  for (const fd of inherited) stdio[fd] = nothing;
+  return stdio;
 }
