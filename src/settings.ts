@@ -150,7 +150,9 @@ export const SETTINGS = {
   s3Sse: optional('s3_sse', oneOf({ AES256: 'AES256', 'aws:kms': 'aws:kms', 'aws:kms:dsse': 'aws:kms:dsse' }), 'How objects are to be encrypted by the server, as `--sse` of `aws s3`. Not set: as the bucket has it.'),
   s3SseKmsKeyId: optional('s3_sse_kms_key_id', KMS_KEY, 'The KMS key for that, as `--sse-kms-key-id` of `aws s3`.'),
   s3RequestPayer: optional('s3_request_payer', oneOf({ requester: 'requester' }), '`requester`: this worker pays for its requests to a bucket that demands it, as `--request-payer` of `aws s3`.'),
-  storeDays: setting('store_days', number('days'), '0', 'What no worker has used for so long is removed from the store, by one of them. `0`: nothing is. All workers must agree on it.'),
+  recordUse: setting('record_use', SWITCH, 'off', '`on`: a worker with `read_only`, or whose credentials may not upload, writes what it uses into the journal once a day. Needs `s3:PutObject` on `PREFIX/v1/journal/*` alone. [What is removed](fleet.md#what-is-removed-from-the-store)'),
+  allRecordUse: setting('all_record_use', SWITCH, 'off', '`on`: all workers of this store may write to it, or have `record_use`. `store_days` and `store gc --unused` remove nothing without it: what only others use would look unused.'),
+  storeDays: setting('store_days', number('days'), '0', 'What no worker has used for so long is removed from the store, by one of them; needs `all_record_use`. `0`: nothing is. All workers must agree on it.'),
 } as const;
 
 type Value<S> = S extends Setting<infer T> ? T : never;

@@ -31,6 +31,8 @@ const NOTHING: Settings = {
   s3Sse: undefined,
   s3SseKmsKeyId: undefined,
   s3RequestPayer: undefined,
+  recordUse: false,
+  allRecordUse: false,
   storeDays: 0,
 };
 

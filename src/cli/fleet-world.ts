@@ -52,12 +52,12 @@ export class FleetWorld {
   readonly #refusals: Refusals;
 
   constructor(parts: FleetParts) {
-    const { syncInterval, syncDays, snapshotInterval, snapshotSize, storeDays } = parts.settings;
+    const { syncInterval, syncDays, snapshotInterval, snapshotSize, storeDays, allRecordUse } = parts.settings;
     this.#parts = parts;
     this.state = new FleetState(parts.cache, parts.location);
     this.#known = new Known(parts.cache, parts.location);
     this.#refusals = new Refusals(parts.cache, parts.location, parts);
-    this.settings = { syncEvery: syncInterval * MINUTE, syncWindow: syncDays * DAY, snapshotEvery: snapshotInterval * HOUR, snapshotLimit: snapshotSize, storeWindow: storeDays * DAY };
+    this.settings = { syncEvery: syncInterval * MINUTE, syncWindow: syncDays * DAY, snapshotEvery: snapshotInterval * HOUR, snapshotLimit: snapshotSize, storeWindow: storeDays * DAY, useIsUnknown: !allRecordUse };
   }
 
   /** Opens the store. Throws CONFIG. */
@@ -74,6 +74,7 @@ export class FleetWorld {
       ...this.#readers,
       settings: this.settings,
       readOnly: settings.readOnly,
+      recordsUse: settings.recordUse,
       state,
       known: this.#known,
       unpacker,

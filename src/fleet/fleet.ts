@@ -20,6 +20,8 @@ export interface Fleet {
   readonly state: FleetState;
   /** This worker writes nothing to the store. */
   readonly readOnly?: boolean;
+  /** Where it uploads nothing, it still writes down what it uses. */
+  readonly recordsUse?: boolean;
   readonly known: Known;
   readonly unpacker: Unpacker;
   /** Whether an entry may be shared, either way. */
@@ -44,4 +46,6 @@ export interface FleetSettings {
   readonly snapshotLimit: number;
   /** Entries that no worker has used for so long are removed from the store; 0: none is. */
   readonly storeWindow: number;
+  /** There may be workers that write down nothing of what they use: then nothing counts as unused. */
+  readonly useIsUnknown?: boolean;
 }

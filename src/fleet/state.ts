@@ -29,6 +29,8 @@ export interface FleetFacts {
   readonly live?: string | undefined;
   /** When writing was denied; until some time later it is not tried again. */
   readonly deniedAt?: number | undefined;
+  /** When a worker that uploads nothing has last written down what it uses. */
+  readonly recordedAt?: number;
   /** The last period whose snapshot was left to others because it could not be claimed. */
   readonly passed?: string | undefined;
   /** The last period in which this worker has looked after the store. */

@@ -4,7 +4,10 @@ import type { Fleet } from './fleet.ts';
 import { AHEAD, mention, refOf, type Ref } from './journal.ts';
 import { inParallel } from './parallel.ts';
 import { mayRead } from './small.ts';
-import { upload } from './upload.ts';
+import { Gate } from '../store/gate.ts';
+import { Listing } from './stored.ts';
+import { ifAllowed } from './tend/remove.ts';
+import { upload, type Outcome } from './upload.ts';
 
 /** Entries in use are mentioned again after so long, in milliseconds: by one worker, and thereby for all. */
 export const RENEW = 86_400_000;
@@ -12,8 +15,13 @@ export const RENEW = 86_400_000;
 /** How many entries are sent before they are written down. */
 const BATCH = 200;
 
-/** How many are sent at once. */
-const AT_ONCE = 4;
+/** How many are looked after at once; of those that are larger (in bytes) fewer are sent at once, because parts of them are in memory. */
+const AT_ONCE = 24;
+const LARGE = 1 << 20;
+const LARGE_AT_ONCE = 4;
+
+/** From so many on, what the store may not have is looked for in its listing: 1000 entries a request, instead of two requests an entry. */
+const MANY = 50;
 
 interface Sent {
   readonly up: number;
@@ -29,9 +37,11 @@ export async function sendUp(fleet: Fleet): Promise<Sent> {
   const { store, state, group } = fleet;
   const now = await store.now();
   fleet.known.forgetAfter(now + AHEAD);
-  const sending = new Sending(fleet, now);
+  const ids = [...fleet.cache.ids()];
+  const unknown = ids.filter((id) => fleet.known.mentionedAt(id) === undefined).length;
+  const sending = new Sending(fleet, now, unknown >= MANY ? new Listing(fleet.store, unknown) : undefined);
   try {
-    await inParallel(fleet.cache.ids(), AT_ONCE, (id) => sending.consider(id));
+    await inParallel(ids, AT_ONCE, (id) => sending.consider(id));
     await sending.writeDown();
     return { up: sending.up, denied: undefined };
   } catch (error) {
@@ -42,6 +52,22 @@ export async function sendUp(fleet: Fleet): Promise<Sent> {
   }
 }
 
+/** How many pages of the store's listing it is worth, once a day, to know what of the cache is in there. */
+const PAGES = 500;
+
+/** Writes down, once a day, what is used here and in the store, and uploads nothing: for workers that may only read. Throws STORE_UNAVAILABLE. */
+export async function recordUse(fleet: Fleet): Promise<void> {
+  const { store, state, log } = fleet;
+  const { recordedAt } = state.read();
+  if (recordedAt !== undefined && Math.abs(Date.now() - recordedAt) < RENEW) return;
+  const sending = new Sending(fleet, await store.now(), new Listing(store, PAGES), true);
+  await ifAllowed(async () => {
+    await inParallel([...fleet.cache.ids()], AT_ONCE, (id) => sending.consider(id));
+    await sending.writeDown();
+  }, (why) => log(`sync: what is used here cannot be written down (needs s3:PutObject on v1/journal/*): ${why}`));
+  state.update({ recordedAt: Date.now() });
+}
+
 class Sending {
   up = 0;
   readonly #fleet: Fleet;
@@ -49,10 +75,18 @@ class Sending {
   /** How far the store's clock is ahead of ours. */
   readonly #ahead: number;
   readonly #mentioned = new Map<string, Ref>();
+  readonly #listing: Listing | undefined;
+  readonly #uploadsNothing: boolean;
+  /** Whether the first upload concerned no more than its entry. */
+  #first: Promise<boolean> | undefined;
+  readonly #large = new Gate(LARGE_AT_ONCE);
 
-  constructor(fleet: Fleet, now: number) {
+  /** `uploads nothing`: only what is listed is mentioned. */
+  constructor(fleet: Fleet, now: number, listing: Listing | undefined, uploadsNothing = false) {
+    this.#uploadsNothing = uploadsNothing;
     this.#fleet = fleet;
     this.#now = now;
+    this.#listing = listing;
     this.#ahead = now - Date.now();
   }
 
@@ -78,15 +112,27 @@ class Sending {
     this.#mentioned.clear();
     const time = await this.#fleet.store.now();
     await mention(this.#fleet.store, this.#fleet, [...mentioned.values()], time);
-    this.#fleet.state.forgetDenial();
+    if (!this.#uploadsNothing) this.#fleet.state.forgetDenial();
     for (const id of mentioned.keys()) this.#fleet.known.mention(id, time);
+  }
+
+  /** One goes ahead: where the store takes nothing, the others are not sent for that. Undefined for those then. */
+  async #afterFirst<T>(send: () => Promise<T>): Promise<T | undefined> {
+    if (this.#first) return (await this.#first) ? await send() : undefined;
+    const sent = send();
+    this.#first = sent.then(() => true, () => false);
+    return await sent;
   }
 
   /** Whether the store has it now. */
   async #send(local: LocalEntry): Promise<boolean> {
-    const { refusals } = this.#fleet;
+    const { refusals, known } = this.#fleet;
+    if (!known.isDoubted(local.id) && (await this.#listing?.has(local.entry))) return true;
+    if (this.#uploadsNothing) return false;
     if (refusals?.due([local.id]).length === 0) return false;
-    const outcome = await upload({ ...this.#fleet, refusals }, local);
+    const send = (): Promise<Outcome> => upload({ ...this.#fleet, refusals }, local);
+    const outcome = await this.#afterFirst(() => (local.entry.size > LARGE ? this.#large.run(send) : send()));
+    if (outcome === undefined) return false;
     if (outcome === 'created') this.up++;
     if (outcome === 'refused') return false;
     refusals?.forget([local.id]);

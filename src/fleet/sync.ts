@@ -2,7 +2,9 @@ import { PkgCacheError } from '../errors.ts';
 import type { Fleet } from './fleet.ts';
 import { mayWrite } from './may-write.ts';
 import { bringDown, type BroughtDown } from './sync-down.ts';
-import { sendUp } from './sync-up.ts';
+import { recordUse, sendUp } from './sync-up.ts';
+
+const NOTHING_SENT = { up: 0, denied: undefined };
 
 /** What a run of sync did. */
 export interface Synced extends BroughtDown {
@@ -22,7 +24,8 @@ export async function sync(fleet: Fleet, { afresh = false } = {}): Promise<Synce
   state.update({ triedAt: Date.now() });
   try {
     const { down, behind, over } = await bringDown(fleet);
-    const { up, denied } = mayWrite(fleet) ? await sendUp(fleet) : { up: 0, denied: undefined };
+    const { up, denied } = mayWrite(fleet) ? await sendUp(fleet) : NOTHING_SENT;
+    if (fleet.recordsUse && (denied !== undefined || !mayWrite(fleet))) await recordUse(fleet);
     state.update({ syncedAt: Date.now(), broughtDown: down, sentUp: up, behind, problem: undefined });
     return { down, up, behind, over, denied };
   } catch (error) {

@@ -32,7 +32,9 @@ export async function tend(fleet: Fleet): Promise<boolean> {
   const remove = remover(fleet);
   // What makes room comes first: in a store that is full nothing else will work.
   const superseded = (await removeSuperseded(fleet, now, remove)) + (await removeDeserted(fleet, now, remove));
-  const unused = await removeUnused(fleet, now, remove);
+  const { storeWindow, useIsUnknown } = fleet.settings;
+  if (storeWindow > 0 && useIsUnknown) log('store_days removes nothing: all_record_use is off, so what read-only workers use is not known');
+  const unused = useIsUnknown ? 0 : await removeUnused(fleet, now, remove);
   const uploads = (await ifAllowed(() => store.tidy(), (why) => log(`abandoned uploads stay in the store: ${why}`))) ?? 0;
   const records = await allRecords(fleet, group);
   await pace.between();

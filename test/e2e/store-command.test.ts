@@ -159,7 +159,8 @@ describe('what is damaged, or of no use', () => {
     for (const path of files('v1/journal')) rmSync(path);
     expect(await worker.cli(['store', 'gc', '--unused', '30', '--dry-run'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/; [1-9]\d* unused entries/) });
     expect((await list(worker)).length).toBeGreaterThan(0);
-    expect(await worker.cli(['store', 'gc', '--unused', '30', '--yes'])).toMatchObject({ code: 0 });
+    expect(await worker.cli(['store', 'gc', '--unused', '30', '--yes'])).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing counts as unused') as string });
+    expect(await worker.cli(['store', 'gc', '--unused', '30', '--yes'], { env: { PKG_CACHE_ALL_RECORD_USE: 'on' } })).toMatchObject({ code: 0 });
     expect(await list(worker)).toEqual([]);
   });
 });

@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { writeRecords } from '../../src/fleet/journal.ts';
 import { attend } from '../../src/fleet/attend.ts';
 import { pointerKey } from '../../src/fleet/objects.ts';
+import { Known } from '../../src/fleet/known.ts';
+import { listAll } from '../../src/fleet/small.ts';
+import { FleetState } from '../../src/fleet/state.ts';
 import { sync } from '../../src/fleet/sync.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 import { elect } from './elections.ts';
@@ -28,6 +31,22 @@ describe('what an interval costs a worker that is up to date', () => {
     await sync(one.fleet);
     expect(store.account()).toEqual({ list: 2, get: 1 });
   });
+});
+
+it('what is not known to be stored is looked for in the listing, not entry by entry', async () => {
+  const store = new MemoryStore();
+  const one = worker(store);
+  fill(one.cache, 1500, { bytes: 10 });
+  await sync(one.fleet);
+  // Killed before it could write anything down, and nobody else has.
+  for (const { key } of await listAll(store, 'v1/journal/')) await store.remove(key);
+  const killed = worker(store, { cache: one.cache, known: new Known(one.cache, 'killed'), state: new FleetState(one.cache, 'killed') });
+  store.account();
+  expect(await sync(killed.fleet)).toMatchObject({ up: 0 });
+  const { list = 0, get = 0, create = 0 } = store.account();
+  expect(list).toBe(4); // two journals, two pages of pointers
+  expect(get).toBe(0); // there were two for each entry
+  expect(create).toBeLessThanOrEqual(8); // the journal
 });
 
 it('of 32 candidates in each of 20 periods one makes the snapshot', () => elect(20));

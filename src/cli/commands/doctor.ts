@@ -60,7 +60,7 @@ function targets(env: Env, memory: (name: string) => string): { name: string; pa
 
 async function checkStoreOf(settings: Settings, cache: LocalCache | undefined, env: Env): Promise<Check[]> {
   const { note } = checksOf('store');
-  const { store, offline } = settings;
+  const { store, offline, readOnly, storeDays, recordUse, allRecordUse } = settings;
   if (store === undefined) return [note('no store is configured: nothing is shared', 'set PKG_CACHE_STORE, or run install.sh --store')];
   if (offline) return [note('the store is not asked: offline is on')];
   const { circuitOf } = await import('../../fleet/remote.ts');
@@ -74,6 +74,8 @@ async function checkStoreOf(settings: Settings, cache: LocalCache | undefined, e
     ...(until > Date.now() ? [note(`installs leave the store alone for ${Math.ceil((until - Date.now()) / 1000)} s more: ${reason ?? 'it failed'}`, 'wait, or see below')] : []),
     ...checks,
     ...refused,
+    ...(storeDays > 0 && !allRecordUse ? [note('store_days removes nothing: all_record_use is off', 'set it when every worker of this store may write to it, or has record_use')] : []),
+    ...(storeDays > 0 && allRecordUse && readOnly && !recordUse ? [checksOf('store').problem('store_days removes what this worker uses: it is read_only, and writes down nothing of that', 'set record_use = on here, or all_record_use = off for all')] : []),
     ...(problem === undefined ? [] : [note(`the last sync failed: ${problem}`, 'pkg-cache sync --once tries again')]),
   ];
 }

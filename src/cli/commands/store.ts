@@ -170,6 +170,9 @@ function notRemoved(printer: Printer): number {
 
 async function gc(fleet: Fleet, { wanted, unused, yes, dryRun, printer }: Request): Promise<number> {
   if (wanted.names.length > 0 || wanted.ecosystem !== undefined || wanted.platform !== undefined) throw new PkgCacheError('USAGE', 'gc goes through the whole store', { hint: 'rm takes names, -e and -p' });
+  if (unused !== undefined && fleet.settings.useIsUnknown && !dryRun) {
+    throw new PkgCacheError('CONFIG', 'nothing counts as unused: workers that may only read do not write down what they use', { hint: 'give those record_use, and set all_record_use = on when every worker of this store writes it down' });
+  }
   const progress = new Progress();
   const garbage = await findGarbage(fleet.store, fleet.cache, (count) => progress.show(`${count} entries looked at`));
   progress.end();
