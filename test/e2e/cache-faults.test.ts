@@ -31,9 +31,12 @@ describe('a cache directory that cannot be used or trusted is not', () => {
   const cases: [string, (path: string) => void][] = [
     ['is a symbolic link', (path) => symlinkSync(filled.cache, path)],
     ['can be written by everybody', (path) => (mkdirSync(path), chmodSync(path, 0o777))],
+    ['is a part of the cache, can be written by everybody', (path) => (mkdirSync(join(path, 'v1/entries'), { recursive: true }), chmodSync(join(path, 'v1/entries'), 0o1777))],
+    ['lies in, can be written by everybody', (path) => chmodSync(dirname(path), 0o777)],
     ['is not a directory', (path) => writeFileSync(path, '')],
     ['ENOTDIR', (path) => (remove(dirname(path)), writeFileSync(dirname(path), ''))],
     ...(isRoot ? [['belongs to another user', (path) => (mkdirSync(path), chownSync(path, 12_345, 12_345))] satisfies [string, (path: string) => void]] : []),
+    ...(isRoot ? [['is a part of the cache, belongs to another user', (path) => (mkdirSync(join(path, 'v1'), { recursive: true }), chownSync(join(path, 'v1'), 12_345, 12_345))] satisfies [string, (path: string) => void]] : []),
   ];
   it.each(cases)('%s', async (why, make) => {
     const path = join(world.root, `bad ${why}`, 'cache');

@@ -97,6 +97,7 @@ describe('what it finds wrong, and what to do about it', () => {
   it.each([
     ['writable for everybody', (path: string) => (mkdirSync(path), chmodSync(path, 0o777)), 'can be written by everybody'],
     ['a link', (path: string) => symlinkSync('/tmp', path), 'is a symbolic link'],
+    ['good, with a level that is not', (path: string) => (mkdirSync(join(path, 'v1/spool/jobs'), { recursive: true }), chmodSync(join(path, 'v1/spool/jobs'), 0o777)), 'v1/spool/jobs, which is a part of the cache, can be written by everybody'],
   ])('a cache directory that is %s', async (name, make, why) => {
     const path = join(world.root, `cache ${name}`);
     make(path);
