@@ -20,7 +20,16 @@ const buffer = Buffer.allocUnsafe(1 << 20);
 
 /** Hex SHA-256 of a file, read in pieces. Throws the system error. */
 export function sha256File(path: string): string {
-  const hash = createHash('sha256');
+  return hashFile('sha256', path);
+}
+
+/** Hex SHA-512 of a file, as `sha256File`. */
+export function sha512File(path: string): string {
+  return hashFile('sha512', path);
+}
+
+function hashFile(algorithm: string, path: string): string {
+  const hash = createHash(algorithm);
   const fd = openSync(path, 'r');
   try {
     for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer)) hash.update(buffer.subarray(0, read));

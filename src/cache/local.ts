@@ -13,7 +13,7 @@ import { listDir, removeOld, removeTree } from './sweep.ts';
 import { sweepTransactions } from './transactions.ts';
 import { isOurs } from './trust.ts';
 import { isYanked, YANKED } from './yanked.ts';
-import { sha256 } from '../hash.ts';
+import { sha256, sha512File } from '../hash.ts';
 import { ENTRY } from '../manifest.ts';
 import { asA, parseA, type Shape } from '../shape.ts';
 
@@ -109,6 +109,12 @@ export class LocalCache {
       throw new PkgCacheError('ENTRY_INVALID', `the file list of ${describe(local.entry)} does not match its manifest`);
     }
     return parseFiles(text);
+  }
+
+  /** Compares the archive that an entry keeps, if it keeps one, with its hash. Throws ENTRY_INVALID, or the system's error. */
+  verifyArchive({ dir, entry }: LocalEntry): void {
+    const { sha512 } = entry.archive;
+    if (sha512 !== undefined && sha512File(archiveIn(dir)) !== sha512) throw new PkgCacheError('ENTRY_INVALID', 'its archive does not match its manifest');
   }
 
   /** Claims the making of an entry, so that one process does it while others wait. */
@@ -216,6 +222,7 @@ export class LocalCache {
     sweepShelves(this);
     sweepTransactions(this.root, ABANDONED_MS);
     removeOld(this.path('placing'), ABANDONED_MS);
+    removeOld(this.path('state', 'damaged'), FORGOTTEN_MS);
     for (const name of listDir(this.path('trash'))) removeTree(this.path('trash', name));
     for (const name of listDir(this.path('staging'))) {
       if (isAbandoned(this.path('staging', name))) removeTree(this.path('staging', name));
@@ -351,3 +358,6 @@ export function describe({ key, version }: { readonly key: { readonly ecosystem:
 
 /** How long what abandoned transactions have left is kept, in milliseconds. */
 const ABANDONED_MS = 86_400_000;
+
+/** How long it is remembered that an object of a store was damaged (fleet/damaged.ts), in milliseconds. */
+const FORGOTTEN_MS = 30 * ABANDONED_MS;

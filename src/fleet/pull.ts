@@ -11,6 +11,7 @@ import type { LocalCache, LocalEntry } from '../cache/local.ts';
 import { PkgCacheError, systemCode } from '../errors.ts';
 import type { Store } from '../store/store.ts';
 import { IN_MEMORY, MAX_ORIGINAL, received } from './buffers.ts';
+import { DamagedObjects } from './damaged.ts';
 import { MAX_POINTER, archiveKey, decodePointer, originalKey, pointerKey, type Pointer } from './objects.ts';
 import { readSmall } from './small.ts';
 import type { Unpacker } from './unpacker.ts';
@@ -37,6 +38,8 @@ export type Make = (original: Original, bytes: Buffer) => LocalEntry | undefined
 
 interface Pull {
   readonly key: EntryKey;
+  /** The key of what is read. */
+  readonly object: string;
   /** Bytes of its archive, as far as that is known. */
   readonly size?: number;
   readonly download: () => Promise<LocalEntry | undefined>;
@@ -49,11 +52,13 @@ export class Puller {
   readonly #report: (problem: PkgCacheError) => void;
   readonly #unpacker: Unpacker;
   readonly #purpose: Purpose;
+  readonly #damaged: DamagedObjects;
   readonly #pointers = new Map<string, Pointer>();
 
   constructor(cache: LocalCache, store: Store, unpacker: Unpacker, report: (problem: PkgCacheError) => void, purpose: Purpose = 'install') {
     this.#cache = cache;
     this.#store = store;
+    this.#damaged = new DamagedObjects(cache, store);
     this.#unpacker = unpacker;
     this.#purpose = purpose;
     this.#report = report;
@@ -64,7 +69,7 @@ export class Puller {
     const found = new Map<string, Entry>();
     await Promise.all(
       keys.filter((key) => this.#cache.whyNot(key) === undefined).map(async (key) => {
-        const pointer = await this.#quietly(() => this.#pointer(key));
+        const pointer = await this.#quietly(pointerKey(key), () => this.#pointer(key));
         if (!pointer) return;
         this.#pointers.set(entryId(key), pointer);
         found.set(entryId(key), pointer.entry);
@@ -78,7 +83,7 @@ export class Puller {
     // Large ones first: what is left at the end then takes turns evenly.
     const pointers = ids.flatMap((id) => this.#pointers.get(id) ?? []).sort((a, b) => b.archive.size - a.archive.size);
     this.#unpacker.expect(pointers.reduce((bytes, { entry }) => bytes + entry.size, 0));
-    return await this.#all(pointers.map((pointer) => ({ key: pointer.entry.key, size: pointer.archive.size, download: () => this.#download(pointer) })));
+    return await this.#all(pointers.map((pointer) => ({ key: pointer.entry.key, object: archiveKey(pointer.archive.sha256), size: pointer.archive.size, download: () => this.#download(pointer) })));
   }
 
   /** Pulls entries by the archives that they are made of; `make` verifies the bytes, and publishes. What could not be had is left out. */
@@ -86,15 +91,18 @@ export class Puller {
     return await this.#all(
       wanted.filter(({ key }) => this.#cache.whyNot(key) === undefined).map((original) => ({
         key: original.key,
-        download: async () => {
-          const object = await this.#store.get(originalKey(original.sha512));
-          if (!object) return undefined;
-          if (object.size <= MAX_ORIGINAL) return await received.use(object.size, async (bytes) => await make(original, await fill(bytes, object.body)));
-          object.body.destroy();
-          return undefined;
-        },
+        object: originalKey(original.sha512),
+        download: () => this.#original(original, make),
       })),
     );
+  }
+
+  async #original(original: Original, make: Make): Promise<LocalEntry | undefined> {
+    const object = await this.#store.get(originalKey(original.sha512));
+    if (!object) return undefined;
+    if (object.size <= MAX_ORIGINAL) return await received.use(object.size, async (bytes) => await make(original, await fill(bytes, object.body)));
+    object.body.destroy();
+    return undefined;
   }
 
   async #all(pulls: readonly Pull[]): Promise<Map<string, LocalEntry>> {
@@ -103,7 +111,7 @@ export class Puller {
     const work = async (): Promise<void> => {
       for (let pull = queue.shift(); pull !== undefined; pull = queue.shift()) {
         const { key } = pull;
-        const local = await this.#quietly(() => this.#fetch(pull));
+        const local = await this.#quietly(pull.object, () => this.#fetch(pull));
         if (local) found.set(entryId(key), local);
       }
     };
@@ -111,9 +119,11 @@ export class Puller {
     return found;
   }
 
-  async #quietly<T>(work: () => Promise<T>): Promise<T | undefined> {
+  /** What was found to be damaged a while ago is not asked for again. */
+  async #quietly<T>(object: string, work: () => Promise<T>): Promise<T | undefined> {
+    if (this.#damaged.isNoted(object)) return undefined;
     try {
-      return await work();
+      return await this.#damaged.noting(object, work);
     } catch (error) {
       this.#report(asOurs(error));
       return undefined;

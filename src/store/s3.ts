@@ -7,7 +7,7 @@ import { s3Clients, type ClientOptions, type S3Clients } from './s3-client.ts';
 import { isConflict, isMissing, isOutOfRange, isUnexplained, s3Failure } from './s3-failure.ts';
 import { abortLeftOvers, abortOld } from './s3-leftovers.ts';
 import { PlainReads, type Answer } from './s3-reads.ts';
-import { readPiece } from './payload-file.ts';
+import { readWhole } from './payload-file.ts';
 import { uploadParts } from './s3-parts.ts';
 import type { Payload, Range, StoredObject } from './store.ts';
 
@@ -145,7 +145,7 @@ class S3Backend implements Backend {
       await abortLeftOvers(this.#clients.writes, where, watch, () => this.#now());
       return await uploadParts(this.#clients.writes, { label: this.label, ...where }, payload, watch);
     }
-    const Body = payload instanceof Uint8Array ? payload : await readPiece(this.label, payload, 0, payload.size);
+    const Body = payload instanceof Uint8Array ? payload : await readWhole(this.label, payload);
     const command = new PutObjectCommand({ ...where, Body, ContentLength: payloadSize(payload), IfNoneMatch: '*' });
     return (await this.#clients.writes.send(command, { abortSignal: watch.signal })).ETag;
   }

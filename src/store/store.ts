@@ -6,6 +6,13 @@ export type Payload = Uint8Array | FilePayload | StreamPayload;
 export interface FilePayload {
   readonly path: string;
   readonly size: number;
+  /** What its bytes must hash to (hex). They are hashed as they are read, and the object does not come to be if they do not: `create` throws ENTRY_INVALID. */
+  readonly digest?: Digest;
+}
+
+export interface Digest {
+  readonly algorithm: 'sha256' | 'sha512';
+  readonly hex: string;
 }
 
 /** Pieces of any length that nobody knows the sum of yet. */

@@ -87,6 +87,7 @@ function whyDamaged(cache: LocalCache, local: LocalEntry): string | undefined {
   const lease = cache.lease();
   try {
     verifyTree(`${local.dir}/tree`, cache.files(local));
+    cache.verifyArchive(local);
     return undefined;
   } catch (error) {
     if (!isDamage(error)) throw error;
