@@ -1,3 +1,5 @@
+import { printable } from './printable.ts';
+
 /** What can go wrong on our side. Each code has one meaning, so that callers can decide without reading messages. */
 export type ErrorCode =
   | 'CONFIG' // a setting that cannot be used
@@ -28,7 +30,7 @@ export class PkgCacheError extends Error {
   }
 
   constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'PkgCacheError';
     this.code = code;
     this.hint = options.hint;

@@ -1,5 +1,7 @@
 import { DayFiles } from './cache/day-files.ts';
 import type { LocalCache } from './cache/local.ts';
+import { printable } from './printable.ts';
+import { count, finite, isA, maybe, object, oneOf, text } from './shape.ts';
 
 /** What else a line of the log says, where it applies. */
 export interface LogDetails {
@@ -33,7 +35,7 @@ export function openLog(cache: LocalCache, days: number): Log {
   const files = logFiles(cache);
   if (days === 0) return () => undefined;
   return (message, details = {}) => {
-    const record: LogRecord = { time: new Date().toISOString(), pid: process.pid, level: 'info', message, ...details };
+    const record: LogRecord = { time: new Date().toISOString(), pid: process.pid, level: 'info', message: printable(message), ...details, ...(details.entry !== undefined && { entry: printable(details.entry) }) };
     try {
       files.append(record);
     } catch {
@@ -52,6 +54,7 @@ export function alsoTold(log: Log, tell: (message: string) => void): Log {
 
 /** Whether a line that was read is one of ours. */
 export function isLogRecord(value: unknown): value is LogRecord {
-  const { time, pid, message } = (value ?? {}) as Partial<LogRecord>;
-  return typeof time === 'string' && typeof pid === 'number' && typeof message === 'string';
+  return isA(RECORD, value);
 }
+
+const RECORD = object<LogRecord>({ time: text, pid: count, level: oneOf('info', 'warn', 'error'), message: text, entry: maybe(text), seconds: maybe(finite), bytes: maybe(finite) });

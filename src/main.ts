@@ -14,6 +14,7 @@ import { EXEC, NeedsCharge, type Decision, type InstallContext, type Remote, typ
 import { install } from './pip/install.ts';
 import { observed } from './pip/observe.ts';
 import { Policy } from './policy.ts';
+import { printable } from './printable.ts';
 import { noteInstall } from './stats/record.ts';
 
 /**
@@ -304,7 +305,7 @@ function complain(error: unknown): void {
   if (error instanceof PkgCacheError) {
     writeAll(2, `pkg-cache: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}; left to the real tool\n`);
   } else {
-    writeAll(2, `pkg-cache: ${error instanceof Error ? error.message : String(error)}; left to the real tool\n`);
+    writeAll(2, `pkg-cache: ${printable(error instanceof Error ? error.message : String(error))}; left to the real tool\n`);
   }
 }
 

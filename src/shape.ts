@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { PkgCacheError, type ErrorCode } from './errors.ts';
+import { NOT_PRINTABLE } from './printable.ts';
 
 /**
  * Checks a value that somebody else may have written, after `JSON.parse`: where it is wrong and why, as `meta.lib is none of those that there are`, or
@@ -15,10 +16,6 @@ const MAX_TEXT = 16_384;
 
 /** How deep values may be that nobody here knows the shape of. */
 const MAX_DEPTH = 8;
-
-/** Control characters (of C0 and C1), and halves of characters: the first steer a terminal or end a line, the others are not the same when they are read again. */
-// eslint-disable-next-line no-control-regex -- they are what is looked for
-const NOT_PRINTABLE = /[\0-\x08\x0a-\x1f\x7f-\x9f]|\p{Surrogate}/u;
 
 /** Whether `value` has a shape. */
 export function isA<T>(shape: Shape<T>, value: unknown): value is T {
@@ -166,12 +163,4 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 function isDeep(value: unknown, left: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return left === 0 || Object.values(value).some((each) => isDeep(each, left - 1));
-}
-
-/**
- * A text that somebody else has said, for a line of a log or on a terminal: control characters and halves of characters are written as JSON writes
- * them, so that it neither steers a terminal nor looks like two lines.
- */
-export function printable(said: string): string {
-  return said.replace(new RegExp(NOT_PRINTABLE, 'gu'), (odd) => `\\u${odd.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

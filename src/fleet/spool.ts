@@ -5,6 +5,7 @@ import type { LocalCache } from '../cache/local.ts';
 import { hostIdentity, isAlive } from '../cache/claim.ts';
 import type { Ownership } from '../cache/shelf.ts';
 import { listDir, removeOld } from '../cache/sweep.ts';
+import { count, finite, hash256, list, matching, maybe, object, oneOf, readA, text, type Shape } from '../shape.ts';
 
 /** A process to be waited for. */
 export interface Watched {
@@ -123,20 +124,23 @@ export class Spool {
 /** Whatever nobody has touched for a day is nobody's, in milliseconds. */
 const LEFT_OVER_MS = 86_400_000;
 
-/** A job, or undefined for whatever else a crash or another version may have left. */
+/** A job, or undefined for whatever else a crash or another version may have left. What is in `details` is for its ecosystem to read. */
 function parseJob(path: string): Job | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
-  const { kind, after, set, ids, copies = 1, owner } = (value ?? {}) as { kind?: unknown; after?: Partial<Watched> | null; set?: unknown; ids?: unknown; copies?: unknown; owner?: unknown };
-  const isWatched = typeof after?.pid === 'number' && typeof after.host === 'string';
-  if (kind === 'flight') return isWatched && typeof set === 'string' && /^[0-9a-f]{32,64}$/.test(set) ? (value as Job) : undefined;
-  const valid = kind === 'collect' ? isWatched : owner instanceof Object && (kind === 'assemble' || (kind === 'prepare' && Array.isArray(ids) && typeof copies === 'number'));
-  return valid ? (value as Job) : undefined;
+  return readA(JOB, path);
 }
+
+const WATCHED = object<Watched>({ pid: count, host: text, started: text });
+const OWNER = object<Ownership>({ uid: count, gid: count, umask: count });
+const DETAILS: Shape<unknown> = () => undefined;
+const ECOSYSTEM: Shape<string> = oneOf('pip', 'npm');
+const JOBS: Readonly<Record<Job['kind'], Shape<Job>>> = {
+  collect: object<Job & { kind: 'collect' }>({ kind: oneOf('collect'), ecosystem: ECOSYSTEM, after: WATCHED, details: DETAILS, elapsed: maybe(finite) }),
+  flight: object<Job & { kind: 'flight' }>({ kind: oneOf('flight'), set: matching(/^[0-9a-f]{32,64}$/, 'hash'), after: WATCHED }),
+  prepare: object<Job & { kind: 'prepare' }>({ kind: oneOf('prepare'), ids: list(hash256), copies: maybe(count), owner: OWNER }),
+  assemble: object<Job & { kind: 'assemble' }>({ kind: oneOf('assemble'), ecosystem: ECOSYSTEM, details: DETAILS, owner: OWNER }),
+};
+const KIND = object({ kind: oneOf('collect', 'flight', 'prepare', 'assemble') });
+const JOB: Shape<Job> = (value) => KIND(value) ?? JOBS[(value as Job).kind](value);
 
 /** Describes a running process so that `hasEnded` can tell when it is gone. */
 export function watch(pid: number): Watched {

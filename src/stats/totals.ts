@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dayOf } from '../cache/day-files.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { statFiles, type StatRecord } from './record.ts';
+import { replaceFile } from '../replace-file.ts';
 
 /** What the installs of one ecosystem on one day add up to. */
 export interface Total {
@@ -49,7 +50,7 @@ export function foldStatistics(cache: LocalCache, keepDays: number): void {
     if (records.every(isFolded)) continue;
     const lines = totalsOf(day, records, costs).map((total) => `${JSON.stringify({ total } satisfies Folded)}\n`);
     costs.save(); // first, because the records that they come from go now
-    replace(files.path(day), lines.join(''));
+    replaceFile(files.path(day), lines.join(''));
   }
 }
 
@@ -111,7 +112,7 @@ class Costs {
   }
 
   save(): void {
-    replace(this.#path, JSON.stringify(Object.fromEntries(this.#known)));
+    replaceFile(this.#path, JSON.stringify(Object.fromEntries(this.#known)));
   }
 
   #set(key: string, ms: number): void {
@@ -131,12 +132,6 @@ function readCosts(path: string): Record<string, number> {
   } catch {
     return {};
   }
-}
-
-function replace(path: string, text: string): void {
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, text);
-  renameSync(draft, path);
 }
 
 function isRecord(value: unknown): value is StatRecord {

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { rmSync } from 'node:fs';
+import { replaceFile } from '../replace-file.ts';
+import { finite, object, readA, text } from '../shape.ts';
 
 /** How long a store that failed is left alone, in milliseconds. */
 export const CIRCUIT_MS = 60_000;
@@ -55,24 +56,17 @@ export function fileCircuit(path: string, now: () => number = Date.now): Circuit
 }
 
 function readOpened(path: string, now: number): Opened | undefined {
-  try {
-    const { until, reason } = JSON.parse(readFileSync(path, 'utf8')) as Partial<Record<keyof Opened, unknown>>;
-    if (typeof until !== 'number' || !(until <= now + CIRCUIT_MS)) return undefined;
-    return { until, reason: typeof reason === 'string' ? reason : '' };
-  } catch {
-    return undefined;
-  }
+  const opened = readA(OPENED, path);
+  return opened && opened.until <= now + CIRCUIT_MS ? opened : undefined;
 }
 
+const OPENED = object<Opened>({ until: finite, reason: text });
+
 function writeOpened(path: string, opened: Opened): boolean {
-  const temporary = `${path}.${process.pid}`;
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, JSON.stringify(opened), { mode: 0o600 });
-    renameSync(temporary, path);
+    replaceFile(path, JSON.stringify(opened), 0o600);
     return true;
   } catch {
-    remove(temporary);
     return false;
   }
 }

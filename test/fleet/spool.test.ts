@@ -7,7 +7,7 @@ import { Spool, hasEnded, spooledAt, watch, type Job } from '../../src/fleet/spo
 import { DEAD_PID, tempCache } from '../cache/support.ts';
 
 const COLLECT: Job = { kind: 'collect', ecosystem: 'pip', after: watch(process.pid), details: { any: 'thing' } };
-const PREPARE: Job = { kind: 'prepare', ids: ['a'], owner: { uid: 1, gid: 2, umask: 0o22 } };
+const PREPARE: Job = { kind: 'prepare', ids: ['a'.repeat(64), 'b'.repeat(64)], owner: { uid: 1, gid: 2, umask: 0o22 } };
 
 describe('jobs', () => {
   it('come out as they went in, oldest first, until they are done', () => {
