@@ -9,13 +9,26 @@ import type { Understood } from './understand.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Variables that change what an interpreter writes or where it looks, in ways that an entry does not carry. */
-const HAZARDS = ['PYTHONOPTIMIZE', 'PYTHONPYCACHEPREFIX', 'SOURCE_DATE_EPOCH', 'PYTHONHOME', 'ENSUREPIP_OPTIONS', 'PYTHONPLATLIBDIR', '__PYVENV_LAUNCHER__'];
+/**
+ * Variables that change what an interpreter writes or where it looks, in ways that an entry does not carry, or how pip ends. Which of CPython's
+ * variables change bytecode is found out in test/pip/variables.test.ts.
+ */
+const HAZARDS = [
+  'PYTHONOPTIMIZE', 'PYTHONNODEBUGRANGES', 'PYTHONINTMAXSTRDIGITS', 'PYTHONPYCACHEPREFIX', 'SOURCE_DATE_EPOCH', 'PYTHONHOME', 'PYTHONPLATLIBDIR',
+  'PYTHONINSPECT', 'PYTHON_PRESITE', 'ENSUREPIP_OPTIONS', '__PYVENV_LAUNCHER__',
+];
+
+/** The variable because of which an install is the real pip's alone; undefined if there is none. Python ignores empty ones. */
+export function hazardOf(env: Env): string | undefined {
+  // An action may be abbreviated (warnings.py, _getaction). Some pips end with 2 as soon as a warning is an error.
+  if (/(?:^|,)\s*e/i.test(env['PYTHONWARNINGS'] ?? '')) return 'PYTHONWARNINGS';
+  return HAZARDS.find((name) => (env[name] ?? '') !== '');
+}
 
 /** Why neither the cache may be used nor what pip brings be cached; undefined if there is no reason. */
 export function whyNotObserved(request: Request, python: PythonEnvironment, env: Env, credentialed: boolean): string | undefined {
   if (credentialed) return 'an index URL carries a credential';
-  const hazard = HAZARDS.find((name) => (env[name] ?? '') !== '');
+  const hazard = hazardOf(env);
   if (hazard !== undefined) return `${hazard} is set`;
   const { platforms, abis, pythonVersion, implementation } = request.index;
   if (platforms.length + abis.length > 0 || pythonVersion !== undefined || implementation !== undefined) return 'it is for another platform';
