@@ -1,7 +1,11 @@
+import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { dayOf } from '../cache/day-files.ts';
+import type { LocalCache } from '../cache/local.ts';
 import { runBackground, uploadPending, type Remainder } from '../fleet/background.ts';
 import { isAtWork } from '../fleet/start.ts';
-import { formatCount } from './terminal.ts';
+import { isLogRecord, logFiles, type LogRecord } from '../log.ts';
+import { formatCount, printable } from './terminal.ts';
 import type { World } from './world.ts';
 
 /** How long nothing may get on before it is given up, in milliseconds. */
@@ -31,7 +35,7 @@ function total({ waiting, uploads }: Remainder): number {
   return waiting + uploads.length;
 }
 
-/** How many of those that were refused are named. */
+/** How many of those that were refused, or not cached, are named. */
 const NAMED = 20;
 
 /** Each entry that was refused for its own sake, and why: a line each. */
@@ -47,4 +51,42 @@ export function describeRemainder({ waiting, uploads, problem }: Remainder): str
     ...(waiting > 0 ? [`${formatCount(waiting, 'job')} not done yet`] : []),
   ];
   return parts.length === 0 ? undefined : `${parts.join(', ')}${problem === undefined ? '' : `: ${problem}`}`;
+}
+
+/** What installs since the last flush brought that was not cached, and why, as the log has it; where no log is kept, nothing. */
+export function notCachedSinceLastFlush(cache: LocalCache): string[] {
+  const mark = cache.path('state', 'flushed');
+  const since = statSync(mark, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const began = Date.now();
+  const messages = stillNotCached(recordsSince(cache, since));
+  noteFlush(cache, mark, began);
+  const more = messages.length - NAMED;
+  return [...messages.slice(-NAMED).map(printable), ...(more > 0 ? [`and ${formatCount(more, 'package')} more that \`pkg-cache logs\` names`] : [])];
+}
+
+function recordsSince(cache: LocalCache, since: number): LogRecord[] {
+  const files = logFiles(cache);
+  const day = dayOf(since);
+  return files.days().filter((each) => each >= day).flatMap((each) => files.read(each)).filter(isLogRecord).filter(({ time }) => Date.parse(time) >= since);
+}
+
+/** The last word on each package counts: what another process was at has been cached since. */
+function stillNotCached(records: readonly LogRecord[]): string[] {
+  const last = new Map<string, string>();
+  for (const { entry, message } of records) {
+    if (message.startsWith('not cached: ')) last.set(entry ?? message, message);
+    else if (entry !== undefined) last.delete(entry);
+  }
+  return [...last.values()];
+}
+
+/** Not being allowed to is no error: then it is said again. */
+function noteFlush(cache: LocalCache, mark: string, time: number): void {
+  try {
+    mkdirSync(cache.path('state'), { recursive: true });
+    writeFileSync(mark, '');
+    utimesSync(mark, time / 1000, time / 1000);
+  } catch {
+    // Another user's cache, or a read-only one.
+  }
 }

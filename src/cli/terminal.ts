@@ -100,3 +100,9 @@ export function formatSeconds(seconds: number): string {
   if (seconds < 120) return `${seconds.toFixed(0)} s`;
   return seconds < 7200 ? `${(seconds / 60).toFixed(0)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
+
+/** A text without control characters, of which a terminal would make something else; they are written as in JSON. */
+export function printable(text: string): string {
+  // eslint-disable-next-line no-control-regex -- they are the point
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

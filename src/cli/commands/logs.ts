@@ -4,7 +4,7 @@ import { dayOf, parseLines, type DayFiles } from '../../cache/day-files.ts';
 import { isLogRecord, logFiles, type LogRecord } from '../../log.ts';
 import type { Command } from '../command.ts';
 import { wholeNumber } from '../numbers.ts';
-import { formatBytes, formatSeconds, standardOutput, type Printer } from '../terminal.ts';
+import { formatBytes, formatSeconds, printable, standardOutput, type Printer } from '../terminal.ts';
 import { openWorld } from '../world.ts';
 
 interface Options {
@@ -92,7 +92,7 @@ function readFrom(path: string, offset: number): Buffer {
 function format({ time, pid, level, message, seconds, bytes }: LogRecord, printer: Printer): string {
   const colour = level === 'error' ? 'red' : level === 'warn' ? 'yellow' : 'dim';
   const figures = [...(seconds === undefined ? [] : [formatSeconds(seconds)]), ...(bytes === undefined ? [] : [formatBytes(bytes)])];
-  const text = `${message}${figures.length === 0 ? '' : ` (${figures.join(', ')})`}`;
+  const text = `${printable(message)}${figures.length === 0 ? '' : ` (${figures.join(', ')})`}`;
   return `${localTime(time)} ${String(pid).padStart(7)} ${printer.paint(colour, level.padEnd(5))} ${text}`;
 }
 
