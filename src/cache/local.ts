@@ -131,9 +131,12 @@ export class LocalCache {
     return this.path('claims', entryId(key));
   }
 
-  /** Opens a private directory in which an entry is put together. Throws NOT_ADDED for one that the cache does not take. */
-  stage(key: EntryKey): Staging {
-    const why = this.whyNot(key);
+  /**
+   * Opens a private directory in which an entry is put together. `verified`: it is made of what an installer has just fetched from an index and
+   * verified, so that one failed check before does not count. Throws NOT_ADDED for one that the cache does not take.
+   */
+  stage(key: EntryKey, { verified = false } = {}): Staging {
+    const why = this.whyNot(key, { verified });
     if (why !== undefined) throw new PkgCacheError('NOT_ADDED', `${key.name} is not added to the cache: ${why}`);
     return this.#stage(key);
   }
@@ -158,12 +161,13 @@ export class LocalCache {
   }
 
   /** Why an entry is not added: it is not wanted here, it was yanked, it has failed a check before, or the disk is full; undefined if there is no reason. */
-  whyNot(key: EntryKey): string | undefined {
+  whyNot(key: EntryKey, { verified = false } = {}): string | undefined {
     const id = entryId(key);
     const refused = this.#rules.whyNot(key);
     if (refused !== undefined) return refused;
     if (isYanked(this.root, key)) return YANKED;
-    if (listDir(this.path('stalled')).some((name) => name.startsWith(id))) return 'it has failed a check before; `pkg-cache clean` lets it be tried again';
+    const failures = listDir(this.path('stalled')).filter((name) => name.startsWith(id)).length;
+    if (failures > (verified ? 1 : 0)) return `it has failed a check ${failures === 1 ? 'before' : 'more than once'}; \`pkg-cache clean\` lets it be tried again`;
     mkdirSync(this.root, { recursive: true });
     return whyFull(this.root, this.#rules);
   }

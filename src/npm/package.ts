@@ -14,7 +14,7 @@ import { unpackTarball } from './tarball.ts';
 export function makePackage(cache: LocalCache, key: EntryKey, integrity: string, tarball: Buffer): PackageEntry {
   const sha512 = fittingSha512(tarball, integrity);
   if (sha512 === undefined) throw new PkgCacheError('ARCHIVE_INVALID', `the tarball of ${key.name}@${key.version} has not the integrity of the lockfile`);
-  const staging = cache.stage(key);
+  const staging = cache.stage(key, { verified: true });
   try {
     mkdirSync(staging.dir, { recursive: true });
     const { files, crlf, modes } = unpackTarball(tarball, staging.tree);

@@ -9,6 +9,7 @@ import { evaluateMarker, formatMarker } from './recognise/markers.ts';
 import { normalName } from './recognise/names.ts';
 import { generateScripts } from './scripts.ts';
 import type { Understood } from './understand.ts';
+import { normalVersion } from './version.ts';
 
 /** Where a served package came from: `(cached)` or `(store)`. */
 export type SourceOf = (entry: PipManifest) => 'cached' | 'store';
@@ -28,6 +29,11 @@ export function announceIgnored(output: Output, { request, python }: Understood)
     if (!marker || evaluateMarker(marker, python.markers, [])) continue;
     output.info(`Ignoring ${rawName}: markers '${formatMarker(marker)}' don't match your environment`);
   }
+}
+
+/** pip's warnings about the request: what it says as it reads that, and what it says for each project that it looks for. */
+export function announceWarnings(output: Output, { request: { warnings } }: Understood, served: readonly Served[]): void {
+  for (const warning of [...warnings.once, ...served.flatMap(() => warnings.perProject)]) output.warning(warning);
 }
 
 /** pip's lines for what is installed already. */
@@ -108,9 +114,9 @@ function summarise({ displayName, entry }: Served): Installed {
   return { name: displayName, version: entry.entry.version };
 }
 
-/** Sorted by name as the user spelled it. */
+/** Sorted by name as the user spelled it; versions in their normal form, whatever METADATA has. */
 function announceSummary(output: Output, installed: readonly Installed[]): void {
-  const items = [...installed].sort((a, b) => compare(a.name, b.name)).map(({ name, version }) => `${name}-${version}`);
+  const items = [...installed].sort((a, b) => compare(a.name, b.name)).map(({ name, version }) => `${name}-${normalVersion(version) ?? version}`);
   if (items.length > 0) output.info(`Successfully installed ${items.join(' ')}`);
 }
 

@@ -1,5 +1,5 @@
 import type { InstalledDistribution, InstalledView } from './installed.ts';
-import { readEggRequirements, readInstalledMetadata } from './installed.ts';
+import { readInstalledMetadata, readRequirements } from './installed.ts';
 import type { PipManifest, PipMeta } from './entry.ts';
 import { extraOfManySpellings, unknownExtra } from './extras.ts';
 import { evaluateMarker, type MarkerEnvironment } from './recognise/markers.ts';
@@ -150,16 +150,25 @@ class Walk {
     }
     this.#wanted.set(wanted.name, wanted);
     this.#graph.set(wanted.name, new Set());
-    const installed = this.#context.installed.get(wanted.name);
+    const installed = this.#installed(wanted.name);
     if (installed && this.#isKept(installed.version, wanted)) {
       this.#satisfied.set(wanted.name, installed);
       return;
     }
     const entry = this.#context.find(wanted);
+    if (entry) assertArbitrary(wanted, entry);
     if (!entry) return void this.#missing.set(wanted.name, wanted);
     this.#assertAccepted(entry);
     this.#entries.set(wanted.name, entry);
     this.#dependOnPython(entry);
+  }
+
+  #installed(name: string): InstalledDistribution | undefined {
+    const dist = this.#context.installed.get(name);
+    if (dist === undefined) return undefined;
+    if (dist.others !== undefined) throw new NotClosed(`${name} is installed more than once in ${dist.location}`);
+    if (canonicalVersion(dist.version) === undefined) throw new NotClosed(`${dist.info} in ${dist.location} does not tell the version of ${name}`);
+    return dist;
   }
 
   /**
@@ -238,7 +247,7 @@ class Walk {
       }
       return this.#want(member, dependency.extras);
     }
-    const installed = this.#context.installed.get(dependency.name);
+    const installed = this.#installed(dependency.name);
     if (installed) return this.#dependOnInstalled(installed, dependency, from);
     const pin = this.#constraintPin(dependency.name) ?? exactPin(dependency.specifiers);
     if (pin === undefined) throw new NotClosed(`${from} needs ${wish}, which is neither in the set nor installed`);
@@ -292,16 +301,34 @@ class Walk {
 
   /** What a distribution needs, if that includes something new. */
   #dependenciesOf(dist: InstalledDistribution): ParsedRequirement[] {
-    const all = (dist.recorded ? (readInstalledMetadata(dist)?.requiresDist ?? []) : readEggRequirements(dist)).map((text) => parseRequirement(text));
+    const all = this.#parseInstalled(dist);
     if (!all.some(({ name }) => this.#isNew(name))) return [];
     const dependencies = all.filter(({ marker }) => !marker || evaluateMarker(marker, this.#context.markers, []));
     return dependencies.some(({ name }) => this.#isNew(name)) ? dependencies : [];
   }
 
-  #isMet({ name, specifiers }: ParsedRequirement): boolean {
-    const version = this.#isNew(name) ? this.#wanted.get(name)?.pin : this.#context.environment.get(name)?.version;
-    return version !== undefined && satisfies(version, specifiers, { prereleases: true });
+  /** What an installed distribution needs. pip warns about one whose requirements cannot be read, each time that it looks for conflicts. */
+  #parseInstalled(dist: InstalledDistribution): ParsedRequirement[] {
+    return readRequirements(dist).map((text) => {
+      try {
+        return parseRequirement(text);
+      } catch (error) {
+        throw new NotClosed(`pip warns about the installed ${dist.name} ${dist.version}, which needs ${JSON.stringify(text)}`, { cause: error });
+      }
+    });
   }
+
+  #isMet({ name, specifiers }: ParsedRequirement): boolean {
+    const installed = this.#context.environment.get(name);
+    const versions = this.#isNew(name) ? [this.#wanted.get(name)?.pin] : [installed, ...(installed?.others ?? [])].map((dist) => dist?.version);
+    return versions.every((version) => version !== undefined && satisfies(version, specifiers, { prereleases: true }));
+  }
+}
+
+/** `===1.0` is met by 1.0, but not by the 1.0.0 that is kept under the same key. */
+function assertArbitrary({ requirement: { specifiers, line } }: Wanted, { meta }: PipManifest): void {
+  if (!specifiers.includes('===') || satisfies(meta.version, specifiers, { prereleases: true })) return;
+  throw new NotClosed(`what is cached is ${meta.version}, which does not meet ${line}`);
 }
 
 /** The node of the interpreter, as pip calls it. */

@@ -12,7 +12,7 @@ import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
 import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/transaction.ts';
-import { announceEnd, announceHits, announceIgnored, announcePip, announceWhole, announceReplaced, announceSatisfied, explainMisses } from './announce.ts';
+import { announceEnd, announceHits, announceIgnored, announcePip, announceWhole, announceReplaced, announceSatisfied, announceWarnings, explainMisses } from './announce.ts';
 import type { MissReason } from '../stats/record.ts';
 import { whyNotServed } from './refusals.ts';
 import { Search } from './search.ts';
@@ -232,6 +232,7 @@ class Attempt {
     const placements = this.#placements(closure, search);
     const installation = placements.length > 0 ? this.#place(placements) : undefined;
     announcePip(this.#output, this.#understood);
+    announceWarnings(this.#output, this.#understood, placements);
     announceIgnored(this.#output, this.#understood);
     announceSatisfied(this.#output, closure, this.#context.cwd);
     announceHits(this.#output, closure, placements, search.sourceOf);

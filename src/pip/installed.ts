@@ -16,6 +16,8 @@ export interface InstalledDistribution {
   readonly info: string;
   /** Whether it was installed from a wheel, so that RECORD says which files are its own. */
   readonly recorded: boolean;
+  /** What else there is of this project in the same place, so that only pip knows which counts: the one that the directory happens to list first. */
+  readonly others?: readonly InstalledDistribution[];
 }
 
 /** What `sys.path` offers; the first of a name wins, as in importlib.metadata. */
@@ -27,7 +29,10 @@ export function findInstalled(sitePaths: readonly string[]): InstalledView {
   for (const location of sitePaths) {
     for (const info of listDir(location)) {
       const found = parseInfoName(info);
-      if (found && !view.has(found.name)) view.set(found.name, { ...found, location, info });
+      if (!found) continue;
+      const first = view.get(found.name);
+      if (!first) view.set(found.name, { ...found, location, info });
+      else if (first.location === location) view.set(found.name, { ...first, others: [...(first.others ?? []), { ...found, location, info }] });
     }
   }
   return view;
@@ -50,8 +55,14 @@ export function readInstalledMetadata(dist: InstalledDistribution): CoreMetadata
   }
 }
 
+/** The dependencies of an installed distribution, of all that there is of it in its place. */
+export function readRequirements(dist: InstalledDistribution): string[] {
+  const all = [dist, ...(dist.others ?? [])];
+  return all.flatMap((each) => (each.recorded ? (readInstalledMetadata(each)?.requiresDist ?? []) : readEggRequirements(each)));
+}
+
 /** The dependencies that every user of an `.egg-info` needs: those above the first section of its `requires.txt` (setuptools, pkg_resources). */
-export function readEggRequirements(dist: InstalledDistribution): string[] {
+function readEggRequirements(dist: InstalledDistribution): string[] {
   let text: string;
   try {
     text = readFileSync(join(dist.location, dist.info, 'requires.txt'), 'utf8');
@@ -65,17 +76,13 @@ export function readEggRequirements(dist: InstalledDistribution): string[] {
 
 /**
  * What a broken install has left, of which only pip knows what it makes of it: something that was moved aside (its name begins with `~`; pip
- * warns about it each time that it looks), a `.dist-info` without METADATA (pip warns, or takes the directory's word), a project that is
- * installed twice in one place (pip takes the one that the directory lists first).
+ * warns about it each time that it looks), or a `.dist-info` without METADATA (pip warns, or takes the directory's word).
  */
 export function findLeftover(sitePaths: readonly string[]): string | undefined {
   for (const location of sitePaths) {
-    const seen = new Set<string>();
     for (const info of listDir(location)) {
-      const found = parseInfoName(info);
-      if (/^[~-].*\.(?:dist-info|egg-info)$/.test(info) || (found && seen.has(found.name))) return join(location, info);
+      if (/^[~-].*\.(?:dist-info|egg-info)$/.test(info)) return join(location, info);
       if (info.endsWith('.dist-info') && isEmpty(join(location, info, 'METADATA'))) return join(location, info);
-      if (found) seen.add(found.name);
     }
   }
   return undefined;

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { entryId } from '../../src/cache/entry.ts';
 import { readers, takeLease } from '../../src/cache/lease.ts';
 import type { LocalCache } from '../../src/cache/local.ts';
 import { codeOf, CONTENTS, DEAD_PID, KEY, published, staged, tempCache } from './support.ts';
@@ -107,6 +108,16 @@ it('what has failed a check is not made again before a clean', () => {
   cache.quarantine(published(cache));
   expect(codeOf(() => cache.stage(KEY))).toBe('NOT_ADDED');
   expect(codeOf(() => cache.stage({ ...KEY, name: 'birch' }))).toBe('ok');
+});
+
+it('what has failed a check is made once more of what was downloaded again, but not for ever', () => {
+  const cache = tempCache();
+  cache.quarantine(published(cache));
+  expect(codeOf(() => cache.stage(KEY))).toBe('NOT_ADDED');
+  expect(codeOf(() => cache.stage(KEY, { verified: true }))).toBe('ok');
+  // The second one fails, too.
+  cpSync(cache.path('stalled', readdirSync(cache.path('stalled'))[0]!), `${cache.path('stalled', entryId(KEY))}.again`, { recursive: true });
+  expect(cache.whyNot(KEY, { verified: true })).toBe('it has failed a check more than once; `pkg-cache clean` lets it be tried again');
 });
 
 it('leases of processes that are gone do not count', () => {

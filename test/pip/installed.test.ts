@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { findInstalled, findLeftover, isReplaceable, readInstalledMetadata } from '../../src/pip/installed.ts';
+import { findInstalled, findLeftover, isReplaceable, readInstalledMetadata, readRequirements } from '../../src/pip/installed.ts';
 import { tempDir } from '../cache/support.ts';
 
 /** A site directory with these names in it; `files` of the first. */
@@ -53,13 +53,20 @@ it.each([
   ['one of each', ['a-1.dist-info', 'b-1.egg-info', 'c.egg-link'], undefined],
   ['no METADATA', ['b-1.dist-info'], 'b-1.dist-info'],
   ['no METADATA, and no version', ['b.dist-info'], 'b.dist-info'],
-  ['two versions of one project', ['Zope_X-2.egg-info', 'zope.x-1.egg-info'], 'zope.x-1.egg-info'],
-  ['two forms of one project', ['c-1.egg-info', 'c.egg-link'], 'c.egg-link'],
+  ['one project twice', ['Zope_X-2.egg-info', 'zope.x-1.egg-info', 'c-1.egg-info', 'c.egg-link'], undefined],
 ])('a broken install shows by its left-overs: %s', (_what, names, leftover) => {
   const location = site(['a-1.dist-info'], { METADATA: 'Name: a\n' });
   for (const name of names) mkdirSync(join(location, name), { recursive: true });
   const found = findLeftover(['/nowhere', location]);
   expect(found).toBe(leftover === undefined ? undefined : join(location, leftover));
+});
+
+it('keeps all that there is of one project in one place, and the dependencies of all', () => {
+  const location = site(['a-1.dist-info', 'a-1.egg-info'], { METADATA: 'Name: a\nVersion: 1\nRequires-Dist: b\n' });
+  writeFileSync(join(location, 'a-1.egg-info/requires.txt'), 'c\n[extra]\nd\n');
+  const a = findInstalled([location, site(['a-2.dist-info'])]).get('a')!;
+  expect(a.others?.map(({ info }) => info)).toEqual(['a-1.egg-info']);
+  expect(readRequirements(a)).toEqual(['b', 'c']);
 });
 
 it('what is in two places is no left-over: the first counts', () => {

@@ -26,6 +26,10 @@ export interface WheelSpec {
   readonly rootIsPurelib?: boolean;
   /** Paths in the wheel that carry the executable bit. */
   readonly executables?: readonly string[];
+  /** `NAME-VERSION` of the file and its directories, where it is not made of the name and version. */
+  readonly stem?: string;
+  /** That of the `.dist-info` directory alone. */
+  readonly infoStem?: string;
   /** Makes other rows of RECORD of those that belong there (without RECORD's own). */
   readonly record?: (rows: readonly string[]) => readonly string[];
 }
@@ -39,10 +43,10 @@ export interface BuiltArchive {
 
 /** Builds a wheel (PEP 427) in `directory`, and beside it its METADATA as `FILENAME.metadata` (PEP 658). */
 export function makeWheel(directory: string, spec: WheelSpec): BuiltArchive {
-  const stem = `${spec.name.replace(/[-_.]+/g, '_')}-${spec.version}`;
+  const stem = spec.stem ?? `${spec.name.replace(/[-_.]+/g, '_')}-${spec.version}`;
   const filename = `${stem}-${spec.tag ?? 'py3-none-any'}.whl`;
   const entries = wheelEntries(spec, stem);
-  const bytes = zip([...entries, record(stem, entries, spec.record)]);
+  const bytes = zip([...entries, record(spec.infoStem ?? stem, entries, spec.record)]);
   return write(directory, filename, bytes, metadata(spec));
 }
 
@@ -75,13 +79,14 @@ function wheelEntries(spec: WheelSpec, stem: string): ZipEntry[] {
   const dataFiles = Object.entries(spec.data ?? {}).flatMap(([scheme, contents]) =>
     Object.entries(contents).map(([path, bytes]) => [`${stem}.data/${scheme}/${path}`, bytes] as const),
   );
-  const info: [string, string][] = [
-    [`${stem}.dist-info/METADATA`, metadata(spec)],
-    [`${stem}.dist-info/WHEEL`, wheelFile(spec)],
+  const info = spec.infoStem ?? stem;
+  const infoFiles: [string, string][] = [
+    [`${info}.dist-info/METADATA`, metadata(spec)],
+    [`${info}.dist-info/WHEEL`, wheelFile(spec)],
   ];
   const scripts = entryPoints(spec);
-  if (scripts !== '') info.push([`${stem}.dist-info/entry_points.txt`, scripts]);
-  return [...Object.entries(files), ...dataFiles, ...info].map(([path, bytes]) => ({
+  if (scripts !== '') infoFiles.push([`${info}.dist-info/entry_points.txt`, scripts]);
+  return [...Object.entries(files), ...dataFiles, ...infoFiles].map(([path, bytes]) => ({
     path,
     data: Buffer.from(bytes),
     mode: spec.executables?.includes(path) === true ? 0o755 : 0o644,

@@ -39,7 +39,7 @@ function checkWork(cache: LocalCache): Check[] {
   const waiting = `waiting: ${formatCount(jobs, 'job')}, ${formatCount(uploads, 'upload')}`;
   return [
     jobs + uploads === 0 ? ok('nothing waits for the background process') : note(`${waiting}${isAtWork(cache) ? '; the background process is at work' : ''}`, 'pkg-cache flush does them now; pkg-cache logs says what went wrong before'),
-    ...(stalled === 0 ? [] : [note(`${formatCount(stalled, 'entry has', 'entries have')} failed a check, and ${stalled === 1 ? 'is' : 'are'} not cached again`, 'pkg-cache status -s stalled shows them, pkg-cache clean lets them be cached again')]),
+    ...(stalled === 0 ? [] : [note(`${formatCount(stalled, 'entry has', 'entries have')} failed a check, and ${stalled === 1 ? 'is' : 'are'} not fetched from the store again`, 'pkg-cache status -s stalled shows them, pkg-cache clean lets them be fetched again')]),
   ];
 }
 

@@ -1,10 +1,12 @@
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { entryId, type EntryKey } from '../../cache/entry.ts';
 import { noteOrigin } from '../../cache/origins.ts';
 import type { LocalCache, LocalEntry } from '../../cache/local.ts';
 import { forgetYanked, noteYanked, YANKED } from '../../cache/yanked.ts';
 import type { PipMeta } from '../entry.ts';
 import { pipKey } from '../entry.ts';
+import { parseMetadata } from '../metadata.ts';
 import { normalName } from '../recognise/names.ts';
 import { canonicalVersion } from '../version.ts';
 import { normalUrl, type Policy } from '../../policy.ts';
@@ -100,16 +102,31 @@ function keyOf({ name, version, isWheel }: ReportedInstall, { platform, builtPla
   return pipKey(normalName(name), version, isWheel ? platform : builtPlatform, origin);
 }
 
-/** The `.dist-info` directories in the target, and what setup.py leaves instead (`.egg-info`), by normal name and version. */
+/**
+ * The `.dist-info` directories in the target, and what setup.py leaves instead (`.egg-info`), by normal name and version. A directory's name is
+ * what the builder of the wheel made of these; where it says nothing (`my-name-1.0_1.dist-info`), METADATA does.
+ */
 function findInfos({ layout }: CollectDetails): Map<string, string> {
   const found = new Map<string, string>();
+  const unclear: [key: string, info: string][] = [];
   for (const lib of new Set([layout.actual.purelib, layout.actual.platlib])) {
     for (const name of listDir(lib)) {
       const parts = /^([^-]+)-([^-]+?)(?:-py[\d.]+)?\.(?:dist|egg)-info$/.exec(name);
-      if (parts && (name.endsWith('.dist-info') || !found.has(infoKey(parts[1] ?? '', parts[2] ?? '')))) found.set(infoKey(parts[1] ?? '', parts[2] ?? ''), name);
+      if (name.endsWith('.dist-info') && (!parts || canonicalVersion(parts[2] ?? '') === undefined)) unclear.push([keyInMetadata(join(lib, name)), name]);
+      else if (parts && (name.endsWith('.dist-info') || !found.has(infoKey(parts[1] ?? '', parts[2] ?? '')))) found.set(infoKey(parts[1] ?? '', parts[2] ?? ''), name);
     }
   }
+  for (const [key, info] of unclear) if (!found.has(key)) found.set(key, info);
   return found;
+}
+
+function keyInMetadata(info: string): string {
+  try {
+    const { name, version } = parseMetadata(readFileSync(join(info, 'METADATA'), 'utf8'));
+    return infoKey(name, version);
+  } catch {
+    return '';
+  }
 }
 
 function infoKey(name: string, version: string): string {

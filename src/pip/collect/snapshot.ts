@@ -26,7 +26,7 @@ import type { ReportedInstall } from './report.ts';
  * Throws ENTRY_INVALID when the distribution is not as pip left it, or is one that cannot be placed faithfully.
  */
 export function snapshot(cache: LocalCache, key: EntryKey, details: CollectDetails, install: ReportedInstall, distInfo: string, evidence: Evidence): LocalEntry<PipMeta> {
-  const staging = cache.stage(key);
+  const staging = cache.stage(key, { verified: true });
   try {
     return new Snapshot(staging, details, distInfo, { requested: install.isRequested, evidence }).publish(key, install);
   } catch (error) {

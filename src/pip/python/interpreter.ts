@@ -53,13 +53,18 @@ function interpreterAt(executable: string): Interpreter {
   return { executable, binary, venv: venv?.directory, systemSite: venv?.systemSite ?? false };
 }
 
-/** The two forms that pip writes (distlib, _build_shebang), and `env`. */
+/** What `uv venv --relocatable` writes: the interpreter that lies beside the script. */
+const BESIDE = `'''exec' "$(dirname -- "$(realpath -- "$0")")"/`;
+
+/** The two forms that pip writes (distlib, _build_shebang), that of a relocatable environment, and `env`. */
 function shebangInterpreter(script: string, pip: string, env: Env): string {
   const [first = '', second = ''] = script.split('\n', 2);
   if (first === '#!/bin/sh') {
     const quoted = /^'''exec' (?:"([^"]+)"|(\S+)) "\$0" "\$@"$/.exec(second.trimEnd());
     const path = quoted?.[1] ?? quoted?.[2];
     if (path !== undefined) return path;
+    const beside = second.startsWith(BESIDE) ? /^'(python[\d.]*)' "\$0" "\$@"$/.exec(second.slice(BESIDE.length).trimEnd())?.[1] : undefined;
+    if (beside !== undefined) return join(dirname(realpathSync(pip)), beside);
   }
   const words = /^#!\s*(\S+)\s*(\S+)?\s*$/.exec(first.trimEnd());
   const path = words?.[1];

@@ -32,6 +32,7 @@ export function buildRequest(values: OptionValues, positional: readonly string[]
     ignoreRequiresPython: values.flag('ignoreRequiresPython') === true,
     index,
     buildOptions: values.uses.some(({ option }) => option.decision === 'build'),
+    warnings: { once: reader.warnings, perProject: sources.warnings },
     pip: pipBounds(values.uses),
   };
 }

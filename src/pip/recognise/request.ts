@@ -82,6 +82,8 @@ export interface Request {
   readonly rootUserAction: string;
   readonly disablePipVersionCheck: boolean;
   readonly index: IndexOptions;
+  /** What pip warns about, in its words: as it reads the request, and for each project that it then looks for. */
+  readonly warnings: { readonly once: readonly string[]; readonly perProject: readonly string[] };
   /** An option was given that changes how sdists are built: what was built from one may not be used. */
   readonly buildOptions: boolean;
   /** The pips that know every option used: from `since` on, and before `until`. */

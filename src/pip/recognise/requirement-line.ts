@@ -60,10 +60,10 @@ function fromParsed(parsed: ParsedRequirement, marker: string, details: LineDeta
   };
 }
 
-/** The version of an `==` clause that meets all the others too. */
+/** The version of an `==` or `===` clause that meets all the others too. */
 function findPin(clauses: readonly Specifier[], specifiers: string): string | undefined {
   return clauses.find(({ operator, version }) => {
-    return operator === '==' && parseVersion(version) !== undefined && satisfies(version, specifiers, { prereleases: true });
+    return (operator === '==' || operator === '===') && parseVersion(version) !== undefined && satisfies(version, specifiers, { prereleases: true });
   })?.version;
 }
 

@@ -32,6 +32,8 @@ interface File {
 /** Reads requirements files as pip's `req_file` does, with everything they include. */
 export class RequirementsReader {
   readonly collected: Collected = { requirements: [], constraints: [] };
+  /** What pip warns about as it reads the files, in its words. */
+  readonly warnings: string[] = [];
 
   constructor(
     private readonly ctx: Context,
@@ -59,7 +61,7 @@ export class RequirementsReader {
     const editable = own.list('editables')[0];
     if (text !== '') this.add(readRequirement(text, { comesFrom, ...requirementOptions(own) }), file);
     else if (editable !== undefined) this.add(readEditable(editable, comesFrom), file);
-    else if (!this.include(own, file)) this.applyOptions(own, file);
+    else if (!this.include(own, file)) this.applyOptions(own, file, line.number);
   }
 
   /** Format and release controls count as soon as they are parsed, wherever they stand: pip's parser shares them. */
@@ -95,7 +97,8 @@ export class RequirementsReader {
     return true;
   }
 
-  private applyOptions(own: OptionValues, file: File): void {
+  private applyOptions(own: OptionValues, file: File, number: number): void {
+    if (own.list('hashes').length > 0) this.warnings.push(`${file.name} line ${number} has --hash but no requirement, and will be ignored.`);
     for (const dest of ['requireHashes', 'noRequireHashes']) if (own.flag(dest) === true) this.values.turnOn(dest);
     this.sources.addLine(own, file.path);
   }

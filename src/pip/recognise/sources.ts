@@ -1,9 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { PkgCacheError } from '../../errors.ts';
 import type { IndexOptions } from './request.ts';
 import type { OptionValues } from './values.ts';
 
+/** What pip takes for a URL (is_url in pip/_internal/vcs/versioncontrol.py): the schemes of the web, of files, and of version control. */
+const HAS_SCHEME = /^(?:https?|file|ftp|(?:git|hg|bzr|svn)\+\w+):/i;
 const URL_LIKE = /^[a-zA-Z][a-zA-Z0-9+.-]*:/;
 
 /** Where pip's finder looks, and what it takes: set by the options of the command, changed by lines of requirements files. */
@@ -12,6 +15,8 @@ export class Sources {
   private indexes: (string | undefined)[];
   private noIndex: boolean;
   private readonly findLinks: string[];
+  /** pip's warnings about links that lead nowhere; it gives them for each project that it looks for. */
+  readonly warnings: string[] = [];
   private pre: boolean;
   private preferBinary: boolean;
 
@@ -68,7 +73,10 @@ export class Sources {
   }
 
   private locate(link: string): string {
-    return URL_LIKE.test(link) ? link : resolve(this.cwd, link);
+    const path = resolve(this.cwd, link);
+    const why = existsSync(path) ? undefined : whyIgnored(link);
+    if (why !== undefined) this.warnings.push(`Location '${link}' is ignored: it is ${why}.`);
+    return URL_LIKE.test(link) ? link : path;
   }
 
   /** A path in a requirements file may be meant from the file's directory, if something is there. */
@@ -83,6 +91,13 @@ function expandExisting(link: string, home: string): string {
   if (link !== '~' && !link.startsWith('~/')) return link;
   const expanded = home + link.slice(1);
   return existsSync(expanded) ? expanded : link;
+}
+
+/** pip's words for a link that is no path to anything (pip/_internal/index/sources.py, build_source). */
+function whyIgnored(link: string): string | undefined {
+  if (!HAS_SCHEME.test(link)) return 'either a non-existing path or lacks a specific scheme';
+  const isFile = link.startsWith('file:') && URL.canParse(link) && new URL(link).host === '';
+  return isFile && !existsSync(fileURLToPath(link)) ? 'neither a file nor a directory' : undefined;
 }
 
 /** A directory as an index holds something else on the next worker. */
