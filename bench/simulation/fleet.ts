@@ -18,7 +18,7 @@ import { sha512 } from '../../src/hash.ts';
 import { Content, ListedCache } from './cache.ts';
 import { MemoryStore } from '../../test/support/memory-store.ts';
 
-export const ENDLESS: Room = { whyNot: () => undefined, took: () => undefined };
+export const ENDLESS: Room = { whyNot: () => undefined, whyNever: () => undefined, took: () => undefined };
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 

@@ -11,10 +11,12 @@ export type NoRoom = 'disk' | 'max_size';
 /** Where entries of other workers may go. */
 export interface Room {
   /**
-   * Why there is no room for files of so many bytes in an entry that was used last at a time (epoch milliseconds); undefined: there is.
-   * `onTheWay`: bytes of others that have been let in, and that have not come yet.
+   * Why there is no room for files of so many bytes in an entry that was used last at a time (epoch milliseconds); undefined: there is, as others may
+   * have gone for it. Only for bytes that are known to be there. `onTheWay`: bytes of others that have been let in, and that have not come yet.
    */
   whyNot(bytes: number, used: number, onTheWay?: number): NoRoom | undefined;
+  /** As `whyNot`, but nothing goes: why there is none, whatever went. For bytes that somebody only says there are. */
+  whyNever(bytes: number, used: number): NoRoom | undefined;
   /** An entry has come. */
   took(local: LocalEntry): void;
 }
@@ -62,14 +64,17 @@ export class EvictingRoom implements Room {
   whyNot(bytes: number, used: number, onTheWay = 0): NoRoom | undefined {
     const wanted = bytes + onTheWay;
     if (this.#whyFull(wanted, 0) === undefined) return undefined;
-    const older = this.#olderThan(used);
-    const why = this.#whyFull(wanted, bytesOf(older), this.#going());
+    const why = this.whyNever(wanted, used);
     if (why !== undefined) return why;
-    for (const candidate of older) {
+    for (const candidate of this.#olderThan(used)) {
       if (this.#whyFull(wanted, 0, this.#going()) === undefined) break;
       this.#evict(candidate);
     }
     return this.#whyFull(wanted, 0);
+  }
+
+  whyNever(bytes: number, used: number): NoRoom | undefined {
+    return this.#whyFull(bytes, 0) && this.#whyFull(bytes, bytesOf(this.#olderThan(used)), this.#going());
   }
 
   took(local: LocalEntry): void {

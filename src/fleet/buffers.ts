@@ -77,6 +77,17 @@ export class BufferPool {
 /** The largest archive (bytes) that is held in memory as a whole because it has to be: one that its registry has. Larger ones are left to the real tool. */
 export const MAX_ORIGINAL = 64 << 20;
 
+/** How many times as much comes out of an archive as its registry has it, at most: usual are 3 to 5. */
+const MOST_UNPACKED = 10;
+
+/**
+ * The bytes of files that room is made for, for an archive as its registry has it of which so many bytes are there: as many as somebody says that come out of
+ * it, but no more than usually may. What is more counts when it has come.
+ */
+export function unpackedSize(claimed: number, archive: number): number {
+  return Math.min(claimed, MOST_UNPACKED * archive);
+}
+
 /** Larger archives of ours (bytes) go through a file. */
 export const IN_MEMORY = 4 << 20;
 

@@ -36,6 +36,12 @@ export interface Original {
 /** Makes an entry of an original: verifies its bytes, and publishes. */
 export type Make = (original: Original, bytes: Buffer) => LocalEntry | undefined | Promise<LocalEntry | undefined>;
 
+/**
+ * Runs `work`, which brings an entry, if there is room for it: so many bytes of files, or, of an original, of itself. That many are there: the store has begun
+ * to send them. Undefined if there is none.
+ */
+export type Admit = (key: EntryKey, bytes: number, work: () => Promise<LocalEntry | undefined>) => Promise<LocalEntry | undefined>;
+
 interface Pull {
   readonly key: EntryKey;
   /** The key of what is read. */
@@ -52,15 +58,17 @@ export class Puller {
   readonly #report: (problem: PkgCacheError) => void;
   readonly #unpacker: Unpacker;
   readonly #purpose: Purpose;
+  readonly #admit: Admit;
   readonly #damaged: DamagedObjects;
   readonly #pointers = new Map<string, Pointer>();
 
-  constructor(cache: LocalCache, store: Store, unpacker: Unpacker, report: (problem: PkgCacheError) => void, purpose: Purpose = 'install') {
+  constructor(cache: LocalCache, store: Store, unpacker: Unpacker, report: (problem: PkgCacheError) => void, purpose: Purpose = 'install', admit: Admit = (_key, _bytes, work) => work()) {
     this.#cache = cache;
     this.#store = store;
     this.#damaged = new DamagedObjects(cache, store);
     this.#unpacker = unpacker;
     this.#purpose = purpose;
+    this.#admit = admit;
     this.#report = report;
   }
 
@@ -78,10 +86,11 @@ export class Puller {
     return found;
   }
 
-  /** Pulls entries whose manifests were found before; what could not be had is left out. */
+  /** Pulls entries whose manifests were found before; what could not be had is left out. In the background they come in the order of `ids`. */
   async pull(ids: readonly string[]): Promise<Map<string, LocalEntry>> {
+    const pointers = ids.flatMap((id) => this.#pointers.get(id) ?? []);
     // Large ones first: what is left at the end then takes turns evenly.
-    const pointers = ids.flatMap((id) => this.#pointers.get(id) ?? []).sort((a, b) => b.archive.size - a.archive.size);
+    if (this.#purpose === 'install') pointers.sort((a, b) => b.archive.size - a.archive.size);
     this.#unpacker.expect(pointers.reduce((bytes, { entry }) => bytes + entry.size, 0));
     return await this.#all(pointers.map((pointer) => ({ key: pointer.entry.key, object: archiveKey(pointer.archive.sha256), size: pointer.archive.size, download: () => this.#download(pointer) })));
   }
@@ -100,9 +109,12 @@ export class Puller {
   async #original(original: Original, make: Make): Promise<LocalEntry | undefined> {
     const object = await this.#store.get(originalKey(original.sha512));
     if (!object) return undefined;
-    if (object.size <= MAX_ORIGINAL) return await received.use(object.size, async (bytes) => await make(original, await fill(bytes, object.body)));
-    object.body.destroy();
-    return undefined;
+    const arrived = async (): Promise<LocalEntry | undefined> => await received.use(object.size, async (bytes) => await make(original, await fill(bytes, object.body)));
+    try {
+      return object.size <= MAX_ORIGINAL ? await this.#admit(original.key, object.size, arrived) : undefined;
+    } finally {
+      object.body.destroy();
+    }
   }
 
   async #all(pulls: readonly Pull[]): Promise<Map<string, LocalEntry>> {
@@ -161,8 +173,14 @@ export class Puller {
       object.body.destroy();
       throw new PkgCacheError('ARCHIVE_INVALID', `the archive of ${entry.key.name} has another size than its pointer says`);
     }
-    await unpack(object.body);
-    return this.#cache.lookup(entry.key);
+    try {
+      return await this.#admit(entry.key, entry.size, async () => {
+        await unpack(object.body);
+        return this.#cache.lookup(entry.key);
+      });
+    } finally {
+      object.body.destroy();
+    }
   }
 
   async #inMemory(body: Readable, { entry, archive }: Pointer, bytes: Buffer): Promise<void> {

@@ -1,8 +1,11 @@
 import { entryId, type EntryKey } from '../cache/entry.ts';
+import type { NoRoom } from '../cache/evict.ts';
+import type { LocalEntry } from '../cache/local.ts';
 import type { PkgCacheError } from '../errors.ts';
+import { unpackedSize } from './buffers.ts';
 import type { Fleet } from './fleet.ts';
 import { readJournal, writeLost, type Record, type Ref } from './journal.ts';
-import { Puller, type Make } from './pull.ts';
+import { Puller, type Admit, type Make } from './pull.ts';
 import { mayWrite } from './may-write.ts';
 import { ifAllowed } from './tend/remove.ts';
 
@@ -113,11 +116,12 @@ class Run {
     const { store, pace } = this.#fleet;
     if (all.length === 0) return;
     const now = await store.now();
+    const ahead = now - Date.now();
     const wanted = all.filter((each) => this.#isWanted(each, now));
     for (let at = 0; at < wanted.length; at += BATCH) {
       await pace.between();
-      const batch = this.#fitting(wanted.slice(at, at + BATCH), now - Date.now());
-      const got = await fetchAll(this.#fleet, batch, now - Date.now());
+      const batch = this.#fitting(wanted.slice(at, at + BATCH), ahead);
+      const got = await new Batch(this.#fleet, batch, ahead).fetch();
       this.#account(batch, got);
       this.#progress((this.#down += got.ids.size));
     }
@@ -131,30 +135,31 @@ class Run {
     return isWanted;
   }
 
-  /** What of a batch there is room for, all together. */
+  /** What of a batch there is room for, if each is as large as is said: nothing goes on somebody's word, and what is too much anyway is not asked for. */
   #fitting(batch: readonly Wanted[], ahead: number): Wanted[] {
-    const { room, leftOut } = this.#fleet;
-    let onTheWay = 0;
-    return batch.filter(({ ref, time }) => {
-      const why = room.whyNot(ref.size, time - ahead, onTheWay);
-      this.#tried.add(entryId(ref.key));
-      if (why === undefined) onTheWay += ref.size;
-      else if (why === 'disk') leftOut.note(ref, time);
-      else this.#leaveOver(ref);
+    return batch.filter((wanted) => {
+      const why = this.#fleet.room.whyNever(wanted.ref.size, wanted.time - ahead);
+      this.#tried.add(entryId(wanted.ref.key));
+      if (why !== undefined) this.#leaveOut(wanted, why);
       return why === undefined;
     });
   }
 
-  /** That is not waited for: what is used again is mentioned again. */
-  #leaveOver({ key }: Ref): void {
-    this.#fleet.leftOut.forget(entryId(key));
+  /** What is too much for `max_size` is not waited for: what is used again is mentioned again. */
+  #leaveOut({ ref, time }: Wanted, why: NoRoom): void {
+    const { leftOut } = this.#fleet;
+    if (why === 'disk') return leftOut.note(ref, time);
+    leftOut.forget(entryId(ref.key));
     this.#over++;
   }
 
-  #account(batch: readonly Wanted[], { ids, isClean }: Got): void {
+  #account(batch: readonly Wanted[], { ids, refused, isClean }: Got): void {
     const { leftOut, cache } = this.#fleet;
-    for (const { ref, time } of batch) {
+    for (const wanted of batch) {
+      const { ref, time } = wanted;
+      const why = refused.get(entryId(ref.key));
       if (ids.has(entryId(ref.key))) leftOut.forget(entryId(ref.key));
+      else if (why !== undefined) this.#leaveOut(wanted, why);
       else if (leftOut.noteTried(ref, time) && isClean && cache.whyNot(ref.key) === undefined) this.#lost.push(ref.key);
     }
   }
@@ -170,34 +175,77 @@ function mentioned(records: readonly Record[]): Wanted[] {
 interface Got {
   /** Of entries that came. */
   readonly ids: ReadonlySet<string>;
+  /** For which there was no room once it was known how large they are. */
+  readonly refused: ReadonlyMap<string, NoRoom>;
   /** Whether nothing else was wrong with the others than that the store does not have them. */
   readonly isClean: boolean;
 }
 
-/** Brings down some entries, and says which came. `ahead`: how far the store's clock is ahead of ours, in milliseconds. */
-async function fetchAll({ cache, store, unpacker, room, log }: Fleet, wanted: readonly Wanted[], ahead: number): Promise<Got> {
-  let failure: PkgCacheError | undefined;
-  let isClean = true;
-  const puller = new Puller(cache, store, unpacker, (problem) => {
-    log(`sync: ${problem.message}`);
-    isClean = false;
-    if (problem.code.startsWith('STORE_')) failure ??= problem;
-  }, 'background');
-  const originals = new Map(wanted.flatMap(({ ref }) => (ref.original ? [[entryId(ref.key), ref.original] as const] : [])));
-  const others = wanted.flatMap(({ ref }) => (ref.original ? [] : [ref.key]));
-  const wantedOriginals = wanted.flatMap(({ ref: { key, original } }) => (original ? [{ key, sha512: original.sha512 }] : []));
-  const make: Make = async ({ key }, bytes) => {
-    await unpacker.unpack({ kind: 'original', key, meta: originals.get(entryId(key))?.meta, bytes });
+/** Some entries that are brought down together. */
+class Batch {
+  readonly #fleet: Fleet;
+  readonly #wanted: ReadonlyMap<string, Wanted>;
+  readonly #ahead: number;
+  readonly #refused = new Map<string, NoRoom>();
+  readonly #came = new Set<string>();
+  /** Bytes of what has been let in, and has not come yet. */
+  #onTheWay = 0;
+  #failure: PkgCacheError | undefined;
+  #isClean = true;
+
+  /** `ahead`: how far the store's clock is ahead of ours, in milliseconds. */
+  constructor(fleet: Fleet, wanted: readonly Wanted[], ahead: number) {
+    this.#fleet = fleet;
+    this.#wanted = new Map(wanted.map((each) => [entryId(each.ref.key), each]));
+    this.#ahead = ahead;
+  }
+
+  /** Those that were used last first, nearly. Throws STORE_*. */
+  async fetch(): Promise<Got> {
+    const { cache, store, unpacker } = this.#fleet;
+    const puller = new Puller(cache, store, unpacker, (problem) => this.#note(problem), 'background', this.#admit);
+    const refs = [...this.#wanted.values()].map(({ ref }) => ref);
+    const manifests = await puller.manifests(refs.flatMap(({ key, original }) => (original ? [] : [key])));
+    const archives = await puller.pull([...this.#wanted.keys()].filter((id) => manifests.has(id)));
+    const originals = await puller.pullOriginals(refs.flatMap(({ key, original }) => (original ? [{ key, sha512: original.sha512 }] : [])), this.#make);
+    for (const [id, local] of [...archives, ...originals]) this.#settle(id, local);
+    if (this.#failure) throw this.#failure;
+    return { ids: this.#came, refused: this.#refused, isClean: this.#isClean };
+  }
+
+  #note(problem: PkgCacheError): void {
+    this.#fleet.log(`sync: ${problem.message}`);
+    this.#isClean = false;
+    if (problem.code.startsWith('STORE_')) this.#failure ??= problem;
+  }
+
+  readonly #admit: Admit = async (key, bytes, work) => {
+    const id = entryId(key);
+    const { ref, time } = this.#wanted.get(id) as Wanted;
+    const size = ref.original ? unpackedSize(ref.size, bytes) : bytes;
+    const why = this.#fleet.room.whyNot(size, time - this.#ahead, this.#onTheWay);
+    if (why !== undefined) return void this.#refused.set(id, why);
+    this.#onTheWay += size;
+    try {
+      const local = await work();
+      if (local) this.#settle(id, local);
+      return local;
+    } finally {
+      this.#onTheWay -= size;
+    }
+  };
+
+  readonly #make: Make = async ({ key }, bytes) => {
+    const { cache, unpacker } = this.#fleet;
+    await unpacker.unpack({ kind: 'original', key, meta: this.#wanted.get(entryId(key))?.ref.original?.meta, bytes });
     return cache.lookup(key);
   };
-  const manifests = await puller.manifests(others);
-  const got = [...(await puller.pull([...manifests.keys()])), ...(await puller.pullOriginals(wantedOriginals, make))];
-  // Not used here yet: what counts is when it was used elsewhere.
-  const used = new Map(wanted.map(({ ref, time }) => [entryId(ref.key), time - ahead]));
-  for (const [id, local] of got) {
-    cache.touch(local, used.get(id));
-    room.took(local);
+
+  /** It is here. Not used here yet: what counts is when it was used elsewhere. */
+  #settle(id: string, local: LocalEntry): void {
+    if (this.#came.has(id)) return;
+    this.#came.add(id);
+    this.#fleet.cache.touch(local, (this.#wanted.get(id)?.time ?? 0) - this.#ahead);
+    this.#fleet.room.took(local);
   }
-  if (failure) throw failure;
-  return { ids: new Set(got.map(([id]) => id)), isClean };
 }

@@ -14,7 +14,7 @@ import { DAY, fill, keyOf, makeOriginal, names, originalKeyOf, worker } from './
 /** Room for so many entries more, for a reason there is no more. */
 function roomFor(count: number, why: NoRoom): Room {
   let left = count;
-  return { whyNot: () => (left-- > 0 ? undefined : why), took: () => undefined };
+  return { whyNot: () => (left-- > 0 ? undefined : why), whyNever: () => (left > 0 ? undefined : why), took: () => undefined };
 }
 
 /** A store with three wheels, and a package of npm, that a worker has put there. */

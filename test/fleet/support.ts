@@ -58,7 +58,8 @@ export function worker(store: Store, over: Partial<Fleet> = {}): Worker {
 
 /** A disk that has room for so many bytes, of an entry that was used at a time, or has not. */
 export function roomIf(has: (bytes: number, used: number) => boolean): Room {
-  return { whyNot: (bytes, used, onTheWay = 0) => (has(bytes + onTheWay, used) ? undefined : 'disk'), took: () => undefined };
+  const whyNever: Room['whyNever'] = (bytes, used) => (has(bytes, used) ? undefined : 'disk');
+  return { whyNever, whyNot: (bytes, used, onTheWay = 0) => whyNever(bytes + onTheWay, used), took: () => undefined };
 }
 
 /** The key of the n-th of many entries. */

@@ -4,7 +4,7 @@ import { holding } from '../../cache/claim.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError, systemCode } from '../../errors.ts';
 import type { Store } from '../../store/store.ts';
-import { IN_MEMORY, MAX_ORIGINAL, received } from '../buffers.ts';
+import { IN_MEMORY, MAX_ORIGINAL, received, unpackedSize } from '../buffers.ts';
 import type { Pace } from '../pace.ts';
 import type { Unpacker, Unpacking } from '../unpacker.ts';
 import type { Member, SnapshotIndex } from './format.ts';
@@ -162,7 +162,8 @@ class UnpackRun {
   }
 
   async #claimed(member: Member, reader: BodyReader): Promise<void> {
-    const bytes = member.entry.size;
+    // The store has begun to send what the pack has of it.
+    const bytes = member.entry.archive.sha512 === undefined ? member.entry.size : unpackedSize(member.entry.size, member.size);
     if (!(await this.#reserve(bytes, member.used - this.#request.ahead))) return;
     try {
       await this.#make(member, reader);
