@@ -96,4 +96,11 @@ export type Decision =
 export const EXEC: Decision = { kind: 'exec' };
 
 /** What follows is for the process that the caller waits for, and that stays until the real tool has ended: the decision is `continue`. */
-export class NeedsCharge extends Error {}
+export class NeedsCharge extends Error {
+  override readonly name = 'NeedsCharge';
+
+  /** Each script of the build has a class of its own. */
+  static is(error: unknown): boolean {
+    return error instanceof Error && error.name === 'NeedsCharge';
+  }
+}

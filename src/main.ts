@@ -114,7 +114,7 @@ async function decision([tool = '', ...argv]: readonly string[], { ecosystem, ro
       cache?.abandon();
       throw error;
     }
-    if (error instanceof NeedsCharge) return { kind: 'continue' };
+    if (NeedsCharge.is(error)) return { kind: 'continue' };
     complain(error);
     return EXEC;
   } finally {

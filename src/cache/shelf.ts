@@ -60,6 +60,12 @@ export class Shelf {
     return 'none';
   }
 
+  /** Where a copy lies, if there is one: to be looked at. Somebody may take it at any moment. */
+  get first(): string | undefined {
+    const [name] = this.#copies();
+    return name === undefined ? undefined : join(this.#directory, name);
+  }
+
   /** Sees to it that there are `count` copies of `bytes` each, which `make` makes as the new directory that it is given. False when the shelf may not hold them. */
   put(bytes: number, make: (directory: string) => void, count = 1): boolean {
     for (let missing = count - this.#copies().length; missing > 0; missing--) {

@@ -4,7 +4,7 @@ import { listDir } from '../cache/sweep.ts';
 import { binsOf, isBin } from './bins.ts';
 import type { TreeMeta } from './entry.ts';
 import type { Report } from './inside/plan.ts';
-import { comesInBundle, hasCredentials, isInstalled, leftOutOf, parseLock, type Lock } from './lockfile.ts';
+import { HIDDEN_LOCKFILE, comesInBundle, hasCredentials, isInstalled, leftOutOf, parseLock, type Lock } from './lockfile.ts';
 import type { Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
 import { scriptPolicy } from './script-policy.ts';
@@ -15,8 +15,6 @@ export interface Captured extends Omit<TreeMeta, 'unsupported'> {
   /** The text of the hidden lockfile. */
   readonly hidden: string;
 }
-
-export const HIDDEN_LOCKFILE = 'node_modules/.package-lock.json';
 
 /** Why a tree is not captured. */
 export interface NotCaptured {

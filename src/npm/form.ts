@@ -1,6 +1,6 @@
 import { unsafePath } from '../archive/paths.ts';
 import type { EntryKey } from '../cache/entry.ts';
-import { count, lines, list, maybe, object, text, textUnless, tuple, type Shape } from '../shape.ts';
+import { count, lines, list, maybe, object, oneOf, text, textUnless, tuple, type Shape } from '../shape.ts';
 import type { BuiltMeta } from './built/key.ts';
 import { isTreeKey, type PackageMeta, type TreeMeta } from './entry.ts';
 
@@ -32,7 +32,13 @@ const TREE_META = object<TreeMeta>({
   bins: list(LINK),
 });
 
-const BUILT_META = object<BuiltMeta>({ integrity: text, links: list(LINK), directories: list(PATH) });
+const BUILT_META = object<BuiltMeta>({
+  integrity: text,
+  links: list(LINK),
+  directories: list(PATH),
+  runs: maybe(oneOf('same', 'around', 'outside')),
+  variables: maybe(list(PAIR)),
+});
 
 /** The form of `meta` of an entry of npm's, which its key tells: a tree, a registry's package, or one as its scripts have left it. */
 export function npmMeta(key: EntryKey): Shape<unknown> {

@@ -30,6 +30,9 @@ export interface LockPackage {
   readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: unknown } | undefined>>;
 }
 
+/** The hidden lockfile of a project. */
+export const HIDDEN_LOCKFILE = 'node_modules/.package-lock.json';
+
 /** Packages by location: `node_modules/a/node_modules/b`, or a workspace's directory; '' is the project itself. */
 export interface Lock {
   readonly text: string;

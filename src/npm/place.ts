@@ -5,7 +5,7 @@ import { adopt } from '../place/adopt.ts';
 import { exists } from '../place/undo.ts';
 import { Transaction } from '../place/transaction.ts';
 import { isCrlfFile } from './bins.ts';
-import { HIDDEN_LOCKFILE } from './capture.ts';
+import { HIDDEN_LOCKFILE } from './lockfile.ts';
 import { modesOf } from './copy-package.ts';
 import type { TreeMeta } from './entry.ts';
 import type { Project } from './project.ts';

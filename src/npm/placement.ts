@@ -1,15 +1,16 @@
-import { entryId, type EntryKey } from '../cache/entry.ts';
-import type { InstallContext } from '../context.ts';
+import type { EntryKey } from '../cache/entry.ts';
+import { NeedsCharge, type InstallContext } from '../context.ts';
 import { PkgCacheError } from '../errors.ts';
 import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/transaction.ts';
-import { builtKeys } from './built/find.ts';
+import { builtKeys, findBuilt, replacing } from './built/find.ts';
 import type { TreeEntry } from './entry.ts';
 import { announce } from './output.ts';
 import { Tree, changesBins, targetOf } from './place.ts';
-import { MANY_PACKAGES, takePrepared, type Known, type PrepareDetails } from './prepared.ts';
+import { MANY_PACKAGES, peekPrepared, takePrepared, type Known, type PrepareDetails } from './prepared.ts';
 import type { Project } from './project.ts';
 import type { NpmRequest } from './recognise/request.ts';
+import { ScriptsFailed, runScripts } from './run-scripts.ts';
 
 /** What is to be served, to whom. */
 export interface Serving {
@@ -32,7 +33,7 @@ export async function inTurn({ context, project }: Serving, work: () => Promise<
     return await work();
   } catch (error) {
     // What is damaged has been put aside, and is what npm has to bring.
-    if (error instanceof PkgCacheError && error.code === 'ENTRY_INVALID') return false;
+    if ((error instanceof PkgCacheError && error.code === 'ENTRY_INVALID') || error instanceof ScriptsFailed) return false;
     throw error;
   } finally {
     claim.release();
@@ -59,16 +60,23 @@ export class Placement {
   /** By a copy that was made in advance; false if there is none. */
   async putPrepared(tree: TreeEntry): Promise<boolean> {
     const { cache, owner } = this.#serving.context;
+    if (tree.entry.meta.built.length > 0) this.#assertCharge(peekPrepared(cache, owner, tree.id)?.runs ?? []);
     return await this.#put(tree, (stage) => takePrepared(cache, owner, tree.id, stage, (known) => known.manifest === tree.hash && this.#isStillBuilt(known)), { packages: false });
   }
 
-  /** Puts a tree in place of the old one; `fill` puts it together from packages in the new directory `stage`, and says what is known of it, if it could. */
-  async put(tree: TreeEntry, fill: Fill): Promise<boolean> {
+  /** Puts a tree in place of the old one; `fill` puts it together from packages in the new directory `stage`, and says what is known of it, if it could. `runs`: see `Known`. */
+  async put(tree: TreeEntry, runs: readonly string[], fill: Fill): Promise<boolean> {
+    this.#assertCharge(runs);
     return await this.#put(tree, fill, { packages: true });
   }
 
+  /** Scripts may take long, and are to be told of signals. */
+  #assertCharge(runs: readonly string[]): void {
+    if (runs.length > 0 && this.#serving.context.role !== 'in charge') throw new NeedsCharge();
+  }
+
   async #put(tree: TreeEntry, fill: Fill, { packages }: { packages: boolean }): Promise<boolean> {
-    const { context, project } = this.#serving;
+    const { context, request, project } = this.#serving;
     if (changesBins(project, tree.entry.meta)) return false;
     const made = new Tree({ cache: context.cache, umask: context.owner.umask, project, meta: tree.entry.meta });
     let known: Known | undefined;
@@ -80,6 +88,8 @@ export class Placement {
       }
       context.checkpoint();
       made.commit();
+      if (known.runs.length > 0) await runScripts(context, request, project, known.runs);
+      context.checkpoint();
     } catch (error) {
       made.rollback();
       throw error;
@@ -92,14 +102,16 @@ export class Placement {
     return true;
   }
 
-  /** Whether packages that were built are what would be built now: variables may have changed. */
-  #isStillBuilt({ built }: Known): boolean {
+  /** Whether packages that were built are what would be built now, and the scripts of the others are those that would be run: variables may have changed. */
+  #isStillBuilt({ built, runs }: Known): boolean {
     const { request, context } = this.#serving;
-    const keys = builtKeys(new Map(built.map(([location, ingredients]) => [location, ingredients])), { request, env: context.env });
-    return built.every(([location, , id]) => {
-      const key = keys.get(location);
-      return key !== undefined && entryId(key) === id;
-    });
+    const { env, cache } = context;
+    const ingredients = new Map(built.map(([location, each]) => [location, each]));
+    const conditions = { request, env, cache };
+    const keys = builtKeys(ingredients, conditions);
+    const found = findBuilt(cache, keys);
+    const replaced = replacing(found, ingredients, conditions);
+    return found.size === built.length && built.every(([location, , id]) => found.get(location)?.id === id && replaced.has(location) !== runs.includes(location));
   }
 
   #tell({ summary, entries }: Known): void {

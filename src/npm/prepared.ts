@@ -27,8 +27,10 @@ export interface PrepareDetails {
 export interface Known {
   /** The hash of the tree's manifest, which was compared with the project's lockfile. */
   readonly manifest: string;
-  /** Its built packages by location: of what each is built, and the entry. */
+  /** Its packages with install scripts by location: of what each is built, and the entry. */
   readonly built: readonly (readonly [location: string, ingredients: Ingredients, id: string])[];
+  /** Those of them that are as their tarballs have them, and whose scripts have to be run. */
+  readonly runs: readonly string[];
   readonly summary: Summary;
   /** How many entries it is put together from. */
   readonly entries: number;
@@ -42,6 +44,12 @@ export const MANY_PACKAGES = 20;
 /** Whether there may be a copy of a tree. */
 export function isPrepared(cache: LocalCache, owner: Ownership, key: EntryKey): boolean {
   return !new Shelf(cache, owner, entryId(key)).isEmpty;
+}
+
+/** What is known of a tree of which there is a copy. */
+export function peekPrepared(cache: LocalCache, owner: Ownership, id: string): Known | undefined {
+  const { first } = new Shelf(cache, owner, id);
+  return first === undefined ? undefined : readSeal<Seal>(join(first, SEAL), FORM)?.known;
 }
 
 /** Moves a copy of the whole tree to `destination`, if there is one that nobody has touched, and of which is known what is `wanted`; what is known. */
@@ -62,9 +70,10 @@ export function prepareTree(cache: LocalCache, { key, known, packages }: Prepare
   const tree = cache.lookup<TreeMeta>(key);
   const hidden = tree && readHidden(tree);
   if (!hidden || tree?.hash !== known.manifest) return;
-  const { found, missing } = findPackages(cache, packagesOfTree(tree, hidden, new Set(known.built.map(([location]) => location))));
-  const builtEntries = new Map(known.built.flatMap(([location, , id]): [string, BuiltEntry][] => [cache.byId<BuiltMeta>(id)].flatMap((entry) => (entry ? [[location, entry]] : []))));
-  if (missing.length > 0 || builtEntries.size < known.built.length) return;
+  const replaced = known.built.filter(([location]) => !known.runs.includes(location));
+  const { found, missing } = findPackages(cache, packagesOfTree(tree, hidden, new Set(replaced.map(([location]) => location))));
+  const builtEntries = new Map(replaced.flatMap(([location, , id]): [string, BuiltEntry][] => [cache.byId<BuiltMeta>(id)].flatMap((entry) => (entry ? [[location, entry]] : []))));
+  if (missing.length > 0 || builtEntries.size < replaced.length) return;
   const parts = { cache, linkMode: 'private', umask: owner.umask, meta: tree.entry.meta, hidden, packages: found, built: builtEntries } as const;
   const bytes = [...found.values(), ...builtEntries.values()].reduce((sum, { entry }) => sum + entry.size, 0);
   for (const entry of [tree, ...found.values(), ...builtEntries.values()]) cache.touch(entry); // whoever takes the copy uses them
@@ -96,7 +105,7 @@ const SEAL = 'seal.json';
 const INNER = 'directories.json';
 
 /** Of a seal (`readSeal`). */
-const FORM = 5;
+const FORM = 6;
 
 interface Seal {
   readonly form: typeof FORM;

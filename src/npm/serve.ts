@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { InstallContext, Remote } from '../context.ts';
-import { builtKeys as keysOfBuilt, findBuilt, ingredientsAt, pullBuilt, type BuiltEntry } from './built/find.ts';
+import { builtKeys as keysOfBuilt, findBuilt, ingredientsAt, pullBuilt, replacing, type BuiltEntry } from './built/find.ts';
 import type { Ingredients } from './built/key.ts';
 import type { PackageEntry, TreeEntry, TreeMeta } from './entry.ts';
 import { assembleTogether, threadFor, type Helper } from './helper.ts';
@@ -13,6 +13,7 @@ import type { Sizes } from './placing.ts';
 import { readHidden, type Known } from './prepared.ts';
 import { pullPackages } from './pull.ts';
 import { readyPackages } from './ready-packages.ts';
+import { canRunScripts } from './run-scripts.ts';
 import { scriptPolicy } from './script-policy.ts';
 import { assemble } from './stage.ts';
 import { whyNotTrusted } from './trust.ts';
@@ -34,8 +35,14 @@ class Attempt {
   readonly #serving: Serving;
   /** By integrity. */
   #packages = new Map<string, PackageEntry>();
-  /** By location. */
+  /** Of the packages with install scripts, entries that stand for a run of these, by location. */
   #built = new Map<string, BuiltEntry>();
+  /** The entries of all of them. */
+  #scripted = new Map<string, BuiltEntry>();
+  /** Where those are whose scripts have to be run. */
+  #runs: readonly string[] = [];
+  /** The packages that are as their tarballs have them. */
+  #wanted: readonly Wanted[] = [];
   readonly #placement: Placement;
   readonly #helper: Helper | undefined;
 
@@ -83,54 +90,61 @@ class Attempt {
 
   /** Whether everything that a tree is made of is in the local cache. */
   #isComplete(tree: TrustedTree): boolean {
-    const { found, missing } = findPackages(this.#serving.context.cache, tree.wanted);
+    if (!this.#hasBuilt(tree)) return false;
+    const { found, missing } = findPackages(this.#serving.context.cache, this.#wanted);
     this.#packages = found;
-    return this.#hasBuilt(tree) && missing.length === 0;
+    return missing.length === 0;
   }
 
-  /** Whether all its built packages are. */
-  #hasBuilt({ builtKeys, entry }: TrustedTree): boolean {
-    this.#built = findBuilt(this.#serving.context.cache, builtKeys);
-    return this.#built.size === entry.meta.built.length;
+  /** Whether of all packages with install scripts it is known what these make, or that they have to be run. */
+  #hasBuilt(tree: TrustedTree): boolean {
+    const { request, context } = this.#serving;
+    const { built } = tree.entry.meta;
+    this.#scripted = findBuilt(context.cache, tree.builtKeys);
+    this.#built = replacing(this.#scripted, tree.ingredients, { request, ...context });
+    this.#runs = built.filter((location) => !this.#built.has(location));
+    this.#wanted = packagesOfTree(tree, tree.hidden, new Set(this.#built.keys()));
+    return this.#scripted.size === built.length && (this.#runs.length === 0 || canRunScripts(request));
   }
 
   async #pullPackages(tree: TrustedTree, remote: Remote): Promise<boolean> {
-    const { context } = this.#serving;
-    const built = await pullBuilt(context, remote, tree.builtKeys);
-    if (built === undefined) return false;
-    this.#placement.pulled = built + (await pullPackages(context, remote, findPackages(context.cache, tree.wanted).missing)).size;
+    const { context, request } = this.#serving;
+    const built = await pullBuilt(context, remote, tree.builtKeys, tree.ingredients, { request, ...context });
+    if (built === undefined || !this.#hasBuilt(tree)) return false;
+    this.#placement.pulled = built.filter((location) => this.#built.has(location)).length + (await pullPackages(context, remote, findPackages(context.cache, this.#wanted).missing)).size;
     return this.#isComplete(tree);
   }
 
   /** By a copy that was put together in advance. */
   async #placePrepared(tree: TrustedTree): Promise<boolean> {
-    return this.#placement.mayPrepare(tree) && this.#isAllowed(tree) && this.#hasBuilt(tree) && (await this.#placement.putPrepared(tree));
+    return this.#placement.mayPrepare(tree) && this.#hasBuilt(tree) && this.#isAllowed(tree) && (await this.#placement.putPrepared(tree));
   }
 
   /** Package by package, by two threads where there are many. Whatever is not as it should be, the other way finds out. */
   async #placeTogether(tree: TrustedTree): Promise<boolean> {
     const { context } = this.#serving;
     const { cache, linkMode, owner } = context;
-    const ids = new Map(tree.wanted.map((each) => [each.integrity, entryId(each.key)]));
-    if (!this.#isAllowed(tree) || !this.#hasBuilt(tree) || ![...ids.values()].every((id) => existsSync(`${cache.entryDir(id)}/entry.sha256`))) return false;
+    if (!this.#hasBuilt(tree) || !this.#isAllowed(tree)) return false;
+    const ids = new Map(this.#wanted.map((each) => [each.integrity, entryId(each.key)]));
+    if (![...ids.values()].every((id) => existsSync(`${cache.entryDir(id)}/entry.sha256`))) return false;
     const ready = this.#placement.mayPrepare(tree) ? readyPackages(context) : undefined;
     const whole = { cache, linkMode, umask: owner.umask, meta: tree.entry.meta, hidden: tree.hidden, ids, built: this.#built, ready };
-    return await this.#placement.put(tree, async (stage) => {
+    return await this.#placement.put(tree, this.#runs, async (stage) => {
       const sizes = await assembleTogether(this.#helper, stage, whole);
       return sizes && this.#knownOf(tree, sizes);
     });
   }
 
   /** A copy that was made in advance may hold what the rules are against by now. */
-  #isAllowed({ wanted, builtKeys }: TrustedTree): boolean {
-    const keys = [...wanted.map(({ key }) => key), ...builtKeys.values()];
+  #isAllowed({ builtKeys }: TrustedTree): boolean {
+    const keys = [...this.#wanted.map(({ key }) => key), ...builtKeys.values()];
     return keys.every((key) => this.#serving.context.policy.whyNot(key) === undefined);
   }
 
   async #place(tree: TrustedTree): Promise<boolean> {
     const { cache, linkMode, owner } = this.#serving.context;
     const parts = { cache, linkMode, umask: owner.umask, meta: tree.entry.meta, hidden: tree.hidden, packages: this.#packages, built: this.#built };
-    return await this.#placement.put(tree, (stage) => {
+    return await this.#placement.put(tree, this.#runs, (stage) => {
       assemble(stage, parts);
       const entries = [...this.#packages.values(), ...this.#built.values()];
       for (const entry of entries) cache.touch(entry);
@@ -139,13 +153,13 @@ class Attempt {
   }
 
   /** `sizes`: of the entries that it was put together from. */
-  #knownOf({ hash, hidden, wanted, ingredients, entry }: TrustedTree, sizes: Sizes): Known {
+  #knownOf({ hash, hidden, ingredients, entry }: TrustedTree, sizes: Sizes): Known {
     const built = [...ingredients].flatMap(([location, of]): Known['built'][number][] => {
-      const found = this.#built.get(location);
+      const found = this.#scripted.get(location);
       return found ? [[location, of, found.id]] : [];
     });
     const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-    return { manifest: hash, built, summary: summarise(this.#serving.project.lock, hidden, entry.meta), entries: wanted.length + built.length, bytes };
+    return { manifest: hash, built, runs: this.#runs, summary: summarise(this.#serving.project.lock, hidden, entry.meta), entries: this.#wanted.length + this.#built.size, bytes };
   }
 
   /** A tree with its hidden lockfile; one that is damaged, or not the project's, is put aside, whoever made it. */
@@ -155,7 +169,7 @@ class Attempt {
     if (hidden && whyNotTrusted(tree.entry.meta, hidden, scriptPolicy(project), request) === undefined) {
       const { built } = tree.entry.meta;
       const ingredients = ingredientsAt(built, project.lock);
-      return { ...tree, hidden, wanted: packagesOfTree(tree, hidden, new Set(built)), ingredients, builtKeys: keysOfBuilt(ingredients, { request, env: context.env }) };
+      return { ...tree, hidden, ingredients, builtKeys: keysOfBuilt(ingredients, { request, ...context }) };
     }
     if (tree) context.cache.quarantine(tree);
     return undefined;
@@ -165,9 +179,7 @@ class Attempt {
 /** A tree that is the project's, and what it is made of. */
 interface TrustedTree extends TreeEntry {
   readonly hidden: Lock;
-  /** The packages that are as their tarballs have them. */
-  readonly wanted: readonly Wanted[];
-  /** Of the others, by location. */
+  /** Of the packages whose install scripts ran, by location. */
   readonly ingredients: ReadonlyMap<string, Ingredients>;
   readonly builtKeys: ReadonlyMap<string, EntryKey>;
 }

@@ -4,7 +4,7 @@ import { unsafePath } from '../../archive/paths.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import type { Env } from '../../config.ts';
 import { PkgCacheError } from '../../errors.ts';
-import { HIDDEN_LOCKFILE } from '../../npm/capture.ts';
+import { HIDDEN_LOCKFILE } from '../../npm/lockfile.ts';
 import { packageKey } from '../../npm/entry.ts';
 import { comesInBundle, isInstalled, nameAt, parseLock, readLock, type Lock } from '../../npm/lockfile.ts';
 import { LIFECYCLE } from '../../npm/project.ts';

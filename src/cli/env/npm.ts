@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError } from '../../errors.ts';
-import { HIDDEN_LOCKFILE } from '../../npm/capture.ts';
+import { HIDDEN_LOCKFILE } from '../../npm/lockfile.ts';
 import { packageKey } from '../../npm/entry.ts';
 import { isInstalled, nameAt, readLock, type LockPackage } from '../../npm/lockfile.ts';
 import { normalUrl } from '../../policy.ts';

@@ -5,14 +5,16 @@ import type { Report } from '../inside/plan.ts';
 import type { Project } from '../project.ts';
 import type { NpmRequest } from '../recognise/request.ts';
 import type { BuiltDetails } from './collect.ts';
-import { builtKeys, ingredientsAt } from './find.ts';
+import { allValues } from './evidence.ts';
+import { builtKeys, ingredientsAt, outsideKeys } from './find.ts';
 import { windowOf, windowsOf } from './window.ts';
 
 /** What has to be known to collect what install scripts have made; undefined if none has run. */
 export function builtDetails(context: InstallContext, request: NpmRequest, project: Project, report: Report): BuiltDetails | undefined {
   const { cache, env, home, owner } = context;
   const run = report.scripts.filter(({ ended }) => ended !== undefined);
-  const keys = builtKeys(ingredientsAt([...new Set(run.map(({ location }) => location))], project.lock), { request, env });
+  const ingredients = ingredientsAt([...new Set(run.map(({ location }) => location))], project.lock);
+  const keys = builtKeys(ingredients, { request, env, cache });
   if (keys.size === 0) return undefined;
   const spared = new Set(run.flatMap((script) => (script.spared ? [script.location] : [])));
   const directory = realpathSync(project.directory);
@@ -26,6 +28,8 @@ export function builtDetails(context: InstallContext, request: NpmRequest, proje
     directory,
     roots: project.roots,
     home,
+    values: allValues({ ...env, ...request.scriptEnv }),
+    outside: [...outsideKeys(ingredients, request)],
     caches: [request.cache, nodeGyp, join(cache.root, '..')],
   };
 }

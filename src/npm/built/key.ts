@@ -15,7 +15,17 @@ export interface BuiltMeta {
   readonly links: readonly (readonly [path: string, target: string])[];
   /** Directories without a file in them. */
   readonly directories: readonly string[];
+  /** Why its scripts have to run every time; then the entry has none of the package's files. */
+  readonly runs?: Runs;
+  /** Variables that its scripts read, as far as their texts say, each with a hash of the value that it had (evidence.ts). */
+  readonly variables?: readonly (readonly [name: string, value: string])[];
 }
+
+/**
+ * `same`: they left the package as its tarball has it, so that what they do they may do elsewhere. `around`: they look at the project or its
+ * repository. `outside`: they wrote elsewhere.
+ */
+export type Runs = 'same' | 'around' | 'outside';
 
 /** Of what a package is built, by the lockfile. */
 export interface Ingredients {
@@ -32,6 +42,8 @@ export interface BuildContext {
   readonly env: Env;
   /** `process.versions.modules` of the Node that npm runs. */
   readonly nodeAbi: string;
+  /** See toolchain.ts. */
+  readonly toolchain: string;
 }
 
 /** Undefined for a package without integrity. */
@@ -42,15 +54,33 @@ export function ingredientsOf(location: string, lock: Lock): Ingredients | undef
 
 /**
  * The key of a package as its install scripts leave it. It holds all that scripts which keep to their
- * own package may go by: the tarball, those of the packages that it depends on, npm (which brings node-gyp), machine and image, and the
- * variables that are meant for compilers, for npm, or for this package.
+ * own package may go by: the tarball, those of the packages that it depends on, npm (which brings node-gyp), machine and image, what there is to
+ * compile with, whether this is CI, and the variables that are meant for compilers, for npm, or for this package.
  */
-export function builtKey({ name, version, integrity, closure }: Ingredients, { request, env, nodeAbi }: BuildContext): EntryKey {
-  const platform = `node-abi${nodeAbi}-${process.platform}-${arch()}-${libcName()}+${imageName()}`;
+export function builtKey({ name, version, integrity, closure }: Ingredients, { request, env, nodeAbi, toolchain }: BuildContext): EntryKey {
   const { npmVersion, scriptShell } = request;
-  const goneBy = [1, integrity, closure, npmVersion, scriptShell ?? '', variablesFor(name, { ...env, ...request.scriptEnv })];
-  return { ecosystem: 'npm', name, version, platform, origin: sha256(JSON.stringify(goneBy)).slice(0, 32) };
+  const goneBy = [VERSION, integrity, closure, npmVersion, scriptShell ?? '', toolchain, ciOf(env), variablesFor(name, { ...env, ...request.scriptEnv })];
+  return { ecosystem: 'npm', name, version, platform: platformOf(nodeAbi), origin: sha256(JSON.stringify(goneBy)).slice(0, 32) };
 }
+
+/** The key of what says that the scripts of a package were seen to write elsewhere, under whatever conditions. */
+export function outsideKey({ name, version, integrity }: Ingredients, { nodeAbi }: Pick<BuildContext, 'nodeAbi'>): EntryKey {
+  return { ecosystem: 'npm', name, version, platform: platformOf(nodeAbi), origin: sha256(JSON.stringify([VERSION, 'outside', integrity])).slice(0, 32) };
+}
+
+/** Another one leaves all entries behind that were made before. 1 shared what a script left that had found nothing to do where it ran. */
+const VERSION = 2;
+
+function platformOf(nodeAbi: string): string {
+  return `node-abi${nodeAbi}-${process.platform}-${arch()}-${libcName()}+${imageName()}`;
+}
+
+/** Whether this is CI, by what scripts ask for it (ci-info, is-ci): the names of its variables, and the value of the one that can say no. */
+function ciOf(env: Env): (string | undefined)[] {
+  return [env['CI'], ...CI_VARIABLES.filter((name) => env[name] !== undefined)];
+}
+
+const CI_VARIABLES = ['APPVEYOR', 'BITBUCKET_COMMIT', 'BUILDKITE', 'BUILD_ID', 'BUILD_NUMBER', 'CIRCLECI', 'CI_APP_ID', 'CI_BUILD_ID', 'CI_BUILD_NUMBER', 'CI_NAME', 'CODEBUILD_BUILD_ARN', 'CONTINUOUS_INTEGRATION', 'DRONE', 'GITHUB_ACTIONS', 'GITLAB_CI', 'JENKINS_URL', 'NETLIFY', 'NOW_BUILDER', 'RUN_ID', 'TEAMCITY_VERSION', 'TF_BUILD', 'TRAVIS', 'VERCEL'];
 
 /** What compilers, make, node-gyp and Node look at. */
 const TOOLCHAIN = /^(?:CC|CXX|AR|LD|AS|NM|RANLIB|(?:C|CXX|CPP|LD)FLAGS|LDLIBS|GYP_\w+|MAKE|MAKEFLAGS|PYTHON|NODE_GYP_\w+|PKG_CONFIG_\w+|CARGO_\w+|RUST\w+|SDKROOT|MACOSX_DEPLOYMENT_TARGET|NODE_OPTIONS|NODE_ENV|V)$/;

@@ -1,16 +1,16 @@
-import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, readlinkSync, type Stats } from 'node:fs';
+import { chmodSync, copyFileSync, lstatSync, mkdirSync, readdirSync, readlinkSync, writeFileSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { unsafePath } from '../../archive/paths.ts';
 import { ENTRY_MODES } from '../../cache/copy.ts';
 import type { EntryFile, EntryKey } from '../../cache/entry.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError } from '../../errors.ts';
-import { sha256File } from '../../hash.ts';
+import { sha256, sha256File } from '../../hash.ts';
 import type { Window } from './window.ts';
 import type { PackageEntry } from '../entry.ts';
 import type { BuiltEntry } from './find.ts';
 import { leadsInside } from './links.ts';
-import type { BuiltMeta } from './key.ts';
+import type { BuiltMeta, Runs } from './key.ts';
 
 /** A package after its install scripts. */
 export interface Built {
@@ -24,9 +24,14 @@ export interface Built {
   /** When its own scripts ran. */
   readonly own: readonly Window[];
   readonly umask: number;
+  readonly variables: BuiltMeta['variables'];
+  /** Whether scripts that change nothing of the package are known to have nothing else to do (collect.ts). */
+  readonly mayBeSame: boolean;
+  /** Why it is not to be kept if the scripts have changed it; undefined if there is no reason. */
+  readonly doubt: string | undefined;
 }
 
-/** Makes an entry of a package as its install scripts have left it. Throws UNRECOGNISED, saying why it cannot, or the system's error. */
+/** Makes an entry of a package as its install scripts have left it; or one that says that they have to run every time. Throws UNRECOGNISED, saying why it cannot, or the system's error. */
 export function makeBuilt(cache: LocalCache, built: Built): BuiltEntry {
   const { key, path, plain, window } = built;
   const packed = new Map(cache.files(plain).map((file) => [file.path, file.sha256]));
@@ -37,8 +42,26 @@ export function makeBuilt(cache: LocalCache, built: Built): BuiltEntry {
     const found = new Finder(built, packed);
     found.visit('');
     const files = found.files.map((file) => copyFile(path, staging.tree, file, window.to));
-    const meta: BuiltMeta = { integrity: plain.entry.meta.integrity, links: found.links, directories: found.directories };
+    const isSame = found.links.length + found.directories.length === 0 && files.length === packed.size && files.every((file) => packed.get(file.path) === file.sha256);
+    if (isSame && !built.mayBeSame) return makeRunning(cache, built, 'same');
+    if (!isSame && built.doubt !== undefined) throw refused(built.doubt);
+    const meta: BuiltMeta = { integrity: plain.entry.meta.integrity, links: found.links, directories: found.directories, ...(built.variables && { variables: built.variables }) };
     return staging.publish(key, { version: key.version, archive: { filename: plain.entry.archive.filename, sha256: plain.entry.archive.sha256 }, meta }, files);
+  } finally {
+    staging.discard();
+  }
+}
+
+/** Makes an entry which says that the scripts of a package have to run every time. It has one file, which nobody reads. */
+export function makeRunning(cache: LocalCache, { key, plain }: Pick<Built, 'key' | 'plain'>, runs: Runs): BuiltEntry {
+  const staging = cache.stage(key);
+  try {
+    mkdirSync(staging.tree, { recursive: true });
+    const path = 'runs';
+    writeFileSync(join(staging.tree, path), runs, { mode: ENTRY_MODES.file });
+    const meta: BuiltMeta = { integrity: plain.entry.meta.integrity, links: [], directories: [], runs };
+    const { filename, sha256: archive } = plain.entry.archive;
+    return staging.publish(key, { version: key.version, archive: { filename, sha256: archive }, meta }, [{ path, size: runs.length, sha256: sha256(runs), executable: false }]);
   } finally {
     staging.discard();
   }

@@ -18,7 +18,7 @@ export function extractWith(placer: Placer, pacote: { readonly extract: Extract 
     const { integrity, resolved, allowRemote = 'all' } = options;
     const refusable = allowRemote !== 'all' && spec.includes('://');
     // What is in a file is nobody else's, though a registry may have the very same.
-    const isLocal = /^file:/.test(typeof resolved === 'string' ? resolved : spec.slice(spec.indexOf('@', 1) + 1));
+    const isLocal = (typeof resolved === 'string' ? resolved : spec.slice(spec.indexOf('@', 1) + 1)).startsWith('file:');
     if (typeof integrity !== 'string' || refusable || isLocal || !placer.place(integrity, destination)) return await pacote.extract(spec, destination, options);
     return { from: spec, resolved, integrity };
   };

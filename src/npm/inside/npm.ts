@@ -5,7 +5,8 @@ import { LocalCache } from '../../cache/local.ts';
 import { readJson } from '../seal.ts';
 import { extractWith, type Extract } from './extract.ts';
 import { Placer } from './placer.ts';
-import type { Plan } from './plan.ts';
+import { runOnlyScripts } from './only-scripts.ts';
+import type { Plan, ScriptsPlan } from './plan.ts';
 import { runScriptWith, ScriptLog, type RunScript } from './scripts.ts';
 
 /**
@@ -17,9 +18,10 @@ import { runScriptWith, ScriptLog, type RunScript } from './scripts.ts';
  * The way in is what `require` returns inside of npm: `extract` of pacote (lib/index.js) and the function that is @npmcli/run-script.
  */
 export function becomeNpm([file = '', tool = '', ...argv]: readonly string[]): void {
-  const plan = readJson(file) as Plan | undefined;
+  const plan = readJson(file) as Plan | ScriptsPlan | undefined;
   const script = realpathSync(tool);
   process.argv = [process.execPath, resolve(tool), ...argv];
+  if (plan && 'runs' in plan) return void runOnlyScripts(plan, dirname(dirname(script)));
   if (plan) follow(plan, dirname(dirname(script)));
   load(script, null, true);
 }

@@ -15,6 +15,15 @@ export interface Plan {
   readonly report: string;
 }
 
+/** What the process is told that is npm but for installing. */
+export interface ScriptsPlan {
+  /** The project, with its tree in place. */
+  readonly prefix: string;
+  readonly command: 'ci' | 'install';
+  /** Locations of packages whose install scripts are to be run. */
+  readonly runs: readonly string[];
+}
+
 /** What the process that was npm has seen, in a file. */
 export interface Report {
   /** How many packages were put in place out of the cache. */

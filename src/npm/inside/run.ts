@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import gte from 'semver/functions/gte.js';
 import type { InstallContext, Outcome } from '../../context.ts';
 import type { PackageEntry } from '../entry.ts';
-import { builtKeys, findBuilt, ingredientsAt, pullBuilt } from '../built/find.ts';
+import { builtKeys, findBuilt, ingredientsAt, pullBuilt, replacing, type BuiltEntry, type Conditions } from '../built/find.ts';
 import { feed } from '../feed.ts';
 import { findPackages, tellProblem, wantedPackages, type Wanted } from '../packages.ts';
 import { pullPackages } from '../pull.ts';
@@ -11,10 +11,8 @@ import { scriptPolicy, withScripts } from '../script-policy.ts';
 import type { Project } from '../project.ts';
 import type { NpmRequest } from '../recognise/request.ts';
 import type { Sources } from '../output.ts';
+import { OLDEST_NODE } from './oldest-node.ts';
 import { parseReport, type Plan, type Report } from './plan.ts';
-
-/** The oldest Node that can run what we do inside of npm. */
-const OLDEST_NODE = '20.17.0';
 
 /** How an npm ended, and what was seen of it. */
 export interface Ran {
@@ -50,7 +48,7 @@ function makePlan(context: InstallContext, request: NpmRequest, project: Project
   const report = context.newReport();
   if (report === undefined) return undefined;
   // Who wants to see what scripts print has them run.
-  const built = request.foregroundScripts ? [] : findBuilt(cache, builtKeys(ingredientsAt(withScripts(scriptPolicy(project), request), project.lock), { request, env }));
+  const built = request.foregroundScripts ? [] : builtOf({ request, env, cache }, project);
   return {
     cacheDir: dirname(cache.root),
     umask: owner.umask | request.umask,
@@ -60,6 +58,12 @@ function makePlan(context: InstallContext, request: NpmRequest, project: Project
     built: Object.fromEntries([...built].map(([location, { id }]) => [location, id])),
     report,
   };
+}
+
+/** Entries that can stand for a run of install scripts. */
+function builtOf(conditions: Conditions, project: Project): Map<string, BuiltEntry> {
+  const ingredients = ingredientsAt(withScripts(scriptPolicy(project), conditions.request), project.lock);
+  return replacing(findBuilt(conditions.cache, builtKeys(ingredients, conditions)), ingredients, conditions);
 }
 
 function writePlan(context: InstallContext, plan: Plan): string | undefined {
@@ -92,7 +96,9 @@ async function pullMissing(context: InstallContext, request: NpmRequest, project
     const first = await pullPackages(context, remote, sample);
     if (first.size === 0) return first;
     const others = await pullPackages(context, remote, rest);
-    await pullBuilt(context, remote, builtKeys(ingredientsAt(withScripts(scriptPolicy(project), request), project.lock), { request, env: context.env }));
+    const ingredients = ingredientsAt(withScripts(scriptPolicy(project), request), project.lock);
+    const conditions = { request, env: context.env, cache: context.cache };
+    await pullBuilt(context, remote, builtKeys(ingredients, conditions), ingredients, conditions);
     return new Map([...first, ...others]);
   } finally {
     tellProblem(remote, request, context.printError);

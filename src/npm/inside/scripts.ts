@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { isInstalled } from '../lockfile.ts';
+import { INSTALL_EVENTS } from './events.ts';
 import type { Placer } from './placer.ts';
 import type { ScriptRun } from './plan.ts';
 
@@ -7,13 +8,11 @@ export interface ScriptOptions {
   readonly event: string;
   /** Directory of the package. */
   readonly path: string;
+  readonly [more: string]: unknown;
 }
 
 /** `@npmcli/run-script`: resolves when a script has succeeded. Other functions hang on it. */
 export type RunScript = ((options: ScriptOptions) => Promise<unknown>) & Readonly<Record<string, unknown>>;
-
-/** What runs when a package is installed (arborist, rebuild.js). */
-const INSTALL_EVENTS = new Set(['preinstall', 'install', 'postinstall']);
 
 /** What install scripts were run, and what npm had to say about them (lib/utils/reify-output.js; the title depends on npm's version). */
 export class ScriptLog {
@@ -39,7 +38,7 @@ export function runScriptWith(placer: Placer, log: ScriptLog, prefix: string, ru
   if (typeof runScript !== 'function') return runScript;
   const replacement = async (options: ScriptOptions): Promise<unknown> => {
     const location = relative(prefix, options.path);
-    if (!INSTALL_EVENTS.has(options.event) || !isInstalled(location)) return await runScript(options);
+    if (!INSTALL_EVENTS.some((event) => event === options.event) || !isInstalled(location)) return await runScript(options);
     const spared = placer.placeBuilt(location, options.path);
     return await log.running(location, options.event, spared, async () => (spared ? NOTHING_TO_TELL : await runScript(options)));
   };
