@@ -12,12 +12,13 @@ export interface S3Binary {
 
 const run = promisify(execFile);
 
-const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
+export const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
+export const MOTO_PACKAGE = 'moto[server]==5.2.1';
 
-/** Belongs to this checkout, and goes with its node_modules. */
-const CACHE = fileURLToPath(new URL('../../node_modules/.cache/pkg-cache-test', import.meta.url));
-const BUILT = join(CACHE, 'bin', 'versitygw');
-const MOTO = join(CACHE, 'moto', 'bin', 'moto_server');
+/** Belongs to this checkout. Not below node_modules, which `npm ci` of an installation removes while other tests run. */
+export const MADE = fileURLToPath(new URL('../../.cache/test-servers', import.meta.url));
+const BUILT = join(MADE, 'bin', 'versitygw');
+const MOTO = join(MADE, 'moto', 'bin', 'moto_server');
 
 /** Longer than any build; a lock that is older was left by a process that died. */
 const STALE_MS = 15 * 60_000;
@@ -41,7 +42,7 @@ function ready(): S3Binary | undefined {
 async function build(): Promise<S3Binary> {
   const go = onPath('go');
   if (go === undefined) return await buildMoto();
-  const env = { ...process.env, GOBIN: join(CACHE, 'bin') };
+  const env = { ...process.env, GOBIN: join(MADE, 'bin') };
   console.info('building versitygw, once for this checkout; this takes some minutes');
   try {
     await run(go, ['install', VERSITYGW], { env });
@@ -53,18 +54,18 @@ async function build(): Promise<S3Binary> {
 }
 
 async function buildMoto(): Promise<S3Binary> {
-  const venv = join(CACHE, 'moto');
+  const venv = join(MADE, 'moto');
   if (!existsSync(MOTO)) {
     await run('python3', ['-m', 'venv', venv]);
-    await run(join(venv, 'bin', 'pip'), ['install', '-q', 'moto[server]']);
+    await run(join(venv, 'bin', 'pip'), ['install', '-q', MOTO_PACKAGE]);
   }
   return { kind: 'moto', path: MOTO };
 }
 
 /** A directory is the lock: `mkdir` has one winner. */
 async function locked<T>(work: () => Promise<T>): Promise<T> {
-  const lock = join(CACHE, 'lock');
-  mkdirSync(CACHE, { recursive: true });
+  const lock = join(MADE, 'lock');
+  mkdirSync(MADE, { recursive: true });
   while (!tryMkdir(lock)) {
     if (isStale(lock)) rmdirSync(lock);
     await sleep(500);
