@@ -69,6 +69,11 @@ export interface InstallContext {
   readonly interruptible: <T>(work: Promise<T>) => Promise<T>;
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
+  /**
+   * Runs a command that becomes the real tool, in the same way, and answers what it asks: lines on its descriptor 3. The entries that are in
+   * use stay until then.
+   */
+  readonly runInside: (command: string, args: readonly string[], env: Readonly<Record<string, string | undefined>>, answer: (line: string) => string) => Promise<Outcome>;
   /** Runs the real tool to its end, with the caller's terminal; `inside`: in a process that is ours at first (npm/inside/npm.ts). */
   readonly runTool: (env: Readonly<Record<string, string | undefined>>, inside?: { readonly node: string; readonly plan: string }) => Promise<Outcome>;
 
@@ -78,8 +83,8 @@ export interface InstallContext {
   readonly collectAfterwards: (details: unknown, elapsed?: number) => boolean;
   /** Has other workers told that the real tool is about to install a set, and that it will be stored. */
   readonly announce: (set: string) => void;
-  /** For the statistics, once per install. */
-  readonly note: (event: Omit<InstallEvent, 'ecosystem'>) => void;
+  /** For the statistics, once per install. `ms`: how much of its time was ours, in milliseconds; if not given, all until now. */
+  readonly note: (event: Omit<InstallEvent, 'ecosystem'>, ms?: number) => void;
   /** Have ready copies made of entries that were used, until there are `copies` of each. */
   readonly prepareAgain: (ids: readonly string[], copies: number) => void;
   /** The same, of something that the ecosystem puts together from entries; `details` is for it alone. */

@@ -7,7 +7,7 @@ export interface Explained {
 
 /** What an install would do, told by the code that would do it. */
 export interface Explanation {
-  /** `served`: all from the cache. `mixed`: what is cached is placed, the real tool does the rest. `tool`: the real tool does it all. */
+  /** `served`: all from the cache. `mixed`: the real tool does it, and gets what is cached from the cache. `tool`: the real tool does it all. */
   readonly decision: 'served' | 'mixed' | 'tool';
   readonly why: string;
   readonly requirements: readonly Explained[];

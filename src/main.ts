@@ -199,11 +199,7 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
     interruptible: (work) => interruption.race(work),
     print: (text) => writeAll(1, text),
     printError: (text) => writeAll(2, text),
-    runTool: async (toolEnv, inside) => {
-      if (!inside) lease.release(); // what was to be placed has been
-      process.umask(umask);
-      return await (inside ? runTool(inside.node, [launcher(), 'npm-inside', inside.plan, tool, ...argv], toolEnv) : runTool(tool, argv, toolEnv));
-    },
+    ...runnersOf({ tool, argv, lease, umask }),
     newReport: () => {
       // The shim becomes the real tool, and can wait for nothing after that.
       if (waits) throw new NeedsCharge();
@@ -213,14 +209,30 @@ function installContext({ ecosystem, tool, argv, env, cwd, settings, policy, cac
     announce: (set) => {
       if (settings.store !== undefined && !settings.readOnly && !settings.offline && settings.waitLimit > 0) leave({ kind: 'flight', set, after: toolsEnd() });
     },
-    note: (event) => {
-      const ms = Date.now() - began;
+    note: (event, ms = Date.now() - began) => {
       const write = (): void => noteInstall(cache, { ecosystem, ...event }, ms);
       if (waits) aftermath.note(write);
       else write();
     },
     prepareAgain: (ids, copies) => void leave({ kind: 'prepare', ids, copies, owner }),
     assembleAgain: (details) => void leave({ kind: 'assemble', ecosystem, details, owner }),
+  };
+}
+
+/** How the real tool is run by this process, which goes on afterwards. */
+function runnersOf({ tool, argv, lease, umask }: Pick<Call, 'tool' | 'argv' | 'lease' | 'umask'>): Pick<InstallContext, 'runTool' | 'runInside'> {
+  return {
+    runTool: async (env, inside) => {
+      if (!inside) lease.release(); // what was to be placed has been
+      process.umask(umask);
+      return await (inside ? runTool(inside.node, [launcher(), 'npm-inside', inside.plan, tool, ...argv], env) : runTool(tool, argv, env));
+    },
+    runInside: async (command, args, env, answer) => {
+      process.umask(umask);
+      const ended = runTool(command, args, env, answer);
+      process.umask(0o022); // it runs, and what is made meanwhile is ours again
+      return await ended;
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Env } from './config.ts';
 
 /** How a child ended. */
@@ -8,11 +9,13 @@ const FORWARDED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SI
 
 /**
  * Runs the real tool with our standard streams, in our process group, and passes signals on to it. INT and QUIT from a terminal reach the
- * tool by themselves, and are not sent twice. Rejects only when the tool cannot be started.
+ * tool by themselves, and are not sent twice. `answer` is asked what the tool asks, a line at a time, on its descriptor 3. Rejects only when
+ * the tool cannot be started.
  */
-export function runTool(tool: string, argv: readonly string[], env: Env): Promise<Outcome> {
+export function runTool(tool: string, argv: readonly string[], env: Env, answer?: (line: string) => string): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = process.getBuiltinModule('node:child_process').spawn(tool, argv, { stdio: 'inherit', env: { ...env } });
+    const child = process.getBuiltinModule('node:child_process').spawn(tool, argv, { stdio: answer ? ['inherit', 'inherit', 'inherit', 'pipe'] : 'inherit', env: { ...env } });
+    if (answer) answerOn(child.stdio[3] as Duplex, answer);
     const handlers = FORWARDED.map((signal) => {
       const handler = (): void => {
         const fromTerminal = (signal === 'SIGINT' || signal === 'SIGQUIT') && process.stdin.isTTY; // to ask takes a while
@@ -32,6 +35,18 @@ export function runTool(tool: string, argv: readonly string[], env: Env): Promis
       restore();
       resolve(signal === null ? { code: code ?? 1 } : { signal });
     });
+  });
+}
+
+/** Answers each line that comes in with one line. The other end may be gone at any time. */
+function answerOn(channel: Duplex, answer: (line: string) => string): void {
+  let text = '';
+  channel.setEncoding('utf8');
+  channel.on('error', () => undefined);
+  channel.on('data', (part: string) => {
+    const lines = (text + part).split('\n');
+    text = lines.pop() ?? '';
+    for (const line of lines) channel.write(`${answer(line)}\n`);
   });
 }
 

@@ -6,7 +6,6 @@ import type { PipManifest } from './entry.ts';
 import { displayPath, scriptsNotOnPath, type Output } from './output.ts';
 import type { Placement } from './place/place.ts';
 import { evaluateMarker, formatMarker } from './recognise/markers.ts';
-import { normalName } from './recognise/names.ts';
 import { generateScripts } from './scripts.ts';
 import type { Understood } from './understand.ts';
 import { normalVersion } from './version.ts';
@@ -80,34 +79,10 @@ export function announceEnd(output: Output, served: readonly Served[], understoo
   warnRoot(output, understood, context);
 }
 
-/** After the real pip has installed the rest: the summary once more, of the whole set. */
-export function announceWhole(output: Output, served: readonly Served[], { wanted }: Closure, rest: readonly Brought[]): void {
-  const spelled = spellings(rest);
-  const called = (name: string): string => wanted.get(normalName(name))?.displayName ?? spelled.get(normalName(name)) ?? name;
-  announceSummary(output, [...served.map(summarise), ...rest.map(({ name, version }) => ({ name: called(name), version }))]);
-}
-
-/** By normal name, how distributions are spelled by what depends on them, which is what pip calls them. What only an extra needs counts last. */
-function spellings(brought: readonly Brought[]): Map<string, string> {
-  const lines = brought.flatMap(({ requiresDist }) => requiresDist);
-  const spelled = new Map<string, string>();
-  for (const line of [...lines.filter((each) => !/\bextra\b/.test(each)), ...lines]) {
-    const name = /^[\w.-]+/.exec(line)?.[0] ?? '';
-    if (!spelled.has(normalName(name))) spelled.set(normalName(name), name);
-  }
-  return spelled;
-}
-
 /** A line of the summary. */
-export interface Installed {
+interface Installed {
   readonly name: string;
   readonly version: string;
-}
-
-/** What the real pip has installed. */
-export interface Brought extends Installed {
-  /** As its metadata has it. */
-  readonly requiresDist: readonly string[];
 }
 
 function summarise({ displayName, entry }: Served): Installed {

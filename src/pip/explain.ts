@@ -30,7 +30,7 @@ async function explainSet(context: InstallContext, understood: Understood, searc
     const requirements = [...closure.wanted.values()].map((wanted) => explainMember(wanted, closure, search));
     if (closure.missing.length === 0) return { decision: 'served', why: 'everything is there', requirements };
     const missing = `${closure.missing.length} of ${closure.wanted.size} packages ${closure.missing.length === 1 ? 'is' : 'are'} not cached`;
-    return { decision: canMix(closure, understood, context.role) ? 'mixed' : 'tool', why: missing, requirements };
+    return { decision: canMix(closure, understood, context) ? 'mixed' : 'tool', why: missing, requirements };
   } catch (error) {
     const notClosed = error instanceof NotClosed || (error instanceof PkgCacheError && error.code === 'UNRECOGNISED');
     if (!notClosed) throw error;

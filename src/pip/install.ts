@@ -3,16 +3,16 @@ import { ReadyCopies } from '../cache/ready.ts';
 import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 import { NotClosed, type Closure, type Wanted } from './closure.ts';
-import { EXEC, NeedsCharge, type Decision, type InstallContext, type Outcome, type Remote, type Role } from '../context.ts';
-import { readReport } from './collect/report.ts';
+import { EXEC, NeedsCharge, type Decision, type InstallContext, type Outcome, type Remote } from '../context.ts';
 import type { PipManifest } from './entry.ts';
+import { isDeliverable, runPipInside, whyNotInside } from './inside/run.ts';
 import { observed } from './observe.ts';
 import { installationOrder } from './order.ts';
 import { Output } from './output.ts';
 import { Installation, type Placement } from './place/place.ts';
 import { takeTurn } from '../place/turn.ts';
 import { recoverTarget } from '../place/transaction.ts';
-import { announceEnd, announceHits, announceIgnored, announcePip, announceWhole, announceReplaced, announceSatisfied, announceWarnings, explainMisses } from './announce.ts';
+import { announceEnd, announceHits, announceIgnored, announcePip, announceReplaced, announceSatisfied, announceWarnings, explainMisses } from './announce.ts';
 import type { MissReason } from '../stats/record.ts';
 import { whyNotServed } from './refusals.ts';
 import { Search } from './search.ts';
@@ -98,6 +98,7 @@ class Attempt {
   readonly #understood: Understood;
   readonly #output: Output;
   readonly #ready: ReadyCopies | undefined;
+  readonly #began = Date.now();
 
   constructor(context: InstallContext, understood: Understood) {
     this.#context = context;
@@ -126,7 +127,9 @@ class Attempt {
     if (!this.#canMix(closure)) {
       explainMisses(this.#output, closure, search.sourceOf);
       this.#context.announce(setOf(closure, this.#understood));
-      return observe(this.#context, this.#understood, 'part of the set is not cached', 'not cached', closure.missing.length);
+      const obstacle = closure.entries.size === 0 ? undefined : whyNotInside(this.#context);
+      const reason = `part of the set is not cached${obstacle === undefined ? '' : `, and ${obstacle}`}`;
+      return observe(this.#context, this.#understood, reason, 'not cached', closure.missing.length);
     }
     if (this.#context.role === 'aside') return { kind: 'continue' };
     explainMisses(this.#output, closure, search.sourceOf);
@@ -188,7 +191,7 @@ class Attempt {
   }
 
   #canMix(closure: Closure): boolean {
-    return canMix(closure, this.#understood, this.#context.role);
+    return canMix(closure, this.#understood, this.#context);
   }
 
   #placements(closure: Closure, search: Search): (Placement & { wanted: Wanted })[] {
@@ -201,12 +204,12 @@ class Attempt {
     });
   }
 
-  #place(placements: readonly Placement[]): Installation {
+  #begin(placements: readonly Placement[]): Installation {
     const { python, layoutOf } = this.#understood;
     const { cache, linkMode, owner } = this.#context;
     const { interpreter, facts, pip } = python;
     const [major, minor] = facts.version;
-    const installation = new Installation(placements, {
+    return new Installation(placements, {
       cache,
       ready: this.#ready,
       linkMode,
@@ -216,6 +219,11 @@ class Attempt {
       scripts: { executable: interpreter.executable, platform: this.#context.platform, template: pip.scriptTemplate, pythonVersion: [major, minor] },
       uninstall: { cacheTag: facts.cacheTag, scripts: layoutOf('').actual.scripts, venv: interpreter.venv },
     });
+  }
+
+  #place(placements: readonly Placement[]): Installation {
+    const { cache } = this.#context;
+    const installation = this.#begin(placements);
     try {
       installation.prepare();
       this.#context.checkpoint();
@@ -244,37 +252,37 @@ class Attempt {
     return { kind: 'exit', outcome: { code: 0 } };
   }
 
+  /** The real pip decides and does the rest; what the cache has it gets from there, at the moment when it would unpack it. */
   async #serveAndRunPip(closure: Closure, search: Search): Promise<Decision> {
-    // A pip that is replaced before it runs would no longer be the pip that was called: it replaces itself, as ever.
-    const placements = this.#placements(closure, search).filter(({ wanted }) => wanted.name !== 'pip');
-    const installation = this.#place(placements);
-    announceHits(this.#output, closure, placements, search.sourceOf);
-    this.#note(placements, closure, search);
+    const placements = this.#placements(closure, search).filter((placement) => isDeliverable(placement, this.#understood));
     this.#context.announce(setOf(closure, this.#understood));
     const report = collectAfterwards(this.#context, this.#understood);
-    const outcome = await this.#runPip(report, installation);
-    if ('code' in outcome && outcome.code === 0) announceWhole(this.#output, placements, closure, readReport(report)?.every ?? search.broughtSince(placements.map(({ wanted }) => wanted.name)));
-    this.#prepareAgain(placements);
-    return { kind: 'exit', outcome };
-  }
-
-  /** A failed install leaves what a failed pip leaves: nothing of ours. */
-  async #runPip(report: string | undefined, installation: Installation): Promise<Outcome> {
-    let outcome: Outcome | undefined;
+    const spent = Date.now() - this.#began;
+    const installation = this.#begin(placements);
+    const note = (text: string): void => this.#output.verbose(`pkg-cache: ${text}`);
     try {
-      outcome = await this.#context.runTool(report === undefined ? this.#context.env : observed(this.#context.env, report));
-      return outcome;
+      const ran = await runPipInside({ context: this.#context, understood: this.#understood, installation, placements, sourceOf: search.sourceOf, report, note });
+      for (const { entry } of ran.placed) this.#context.cache.touch(entry);
+      this.#note(ran.placed, closure, search, spent + ran.ms);
+      this.#prepareAgain(ran.placed);
+      const failed = ran.failure !== undefined && 'code' in ran.outcome && ran.outcome.code !== 0;
+      return { kind: 'exit', outcome: failed ? await this.#runAgain(ran.failure, report) : ran.outcome };
     } finally {
-      if (outcome && 'code' in outcome && outcome.code === 0) installation.close();
-      else installation.rollback();
+      installation.close();
     }
   }
 
-  #note(placements: readonly Placement[], { missing }: Closure, search: Search): void {
+  /** pip has failed because of us: it gets to do it without us. What was installed before stays, as after any pip that fails. */
+  async #runAgain(failure: string, report: string | undefined): Promise<Outcome> {
+    this.#context.printError(`pkg-cache: ${failure}; left to the real pip\n`);
+    return await this.#context.runTool(report === undefined ? this.#context.env : observed(this.#context.env, report));
+  }
+
+  #note(placements: readonly Placement[], { missing }: Closure, search: Search, ms?: number): void {
     const ids = placements.map(({ entry }) => entry.id);
     const store = search.countPulled(ids);
     const bytes = sum(placements, ({ entry }) => entry.entry.size);
-    this.#context.note({ local: ids.length - store, store, missed: missing.length, bytes, ids, ...(missing.length > 0 && { why: 'not cached' }) });
+    this.#context.note({ local: ids.length - store, store, missed: missing.length, bytes, ids, ...(missing.length > 0 && { why: 'not cached' }) }, ms);
   }
 
   #prepareAgain(placements: readonly Placement[]): void {
@@ -301,8 +309,7 @@ function setOf({ wanted }: Closure, { platform, origin }: Understood): string {
   return sha256(JSON.stringify([platform, origin, ...pins.sort()])).slice(0, 32);
 }
 
-/** Whether what is cached can be placed before the real pip does the rest. What it does not see as installed it would install again. */
-export function canMix({ entries }: Closure, { destination, request }: Understood, role: Role): boolean {
-  const useful = [...entries.keys()].some((name) => name !== 'pip');
-  return useful && role !== 'shielded' && (destination.kind === 'environment' || destination.kind === 'user') && request.root === undefined;
+/** Whether what is cached can be delivered to the real pip, which does the rest. */
+export function canMix({ entries }: Closure, { destination }: Understood, context: Pick<InstallContext, 'role' | 'tool'>): boolean {
+  return entries.size > 0 && context.role !== 'shielded' && destination.kind !== 'target' && whyNotInside(context) === undefined;
 }

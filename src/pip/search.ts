@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import { isYanked, YANKED } from '../cache/yanked.ts';
 import type { InstallContext, Remote } from '../context.ts';
-import type { Brought } from './announce.ts';
 import { closeSet, NotClosed, type Closure, type Wanted } from './closure.ts';
 import { allowsArchive, assertHashed } from './hash-mode.ts';
 import { pipKey, type PipEntry, type PipManifest } from './entry.ts';
-import { findInstalled, findLeftover, isReplaceable, readInstalledMetadata, type InstalledDistribution, type InstalledView } from './installed.ts';
+import { findInstalled, findLeftover, isReplaceable, type InstalledView } from './installed.ts';
 import type { Layout } from './python/schemes.ts';
 import { sourcesOf, type Understood } from './understand.ts';
 
@@ -90,15 +89,6 @@ export class Search {
   /** How many of these entries were pulled. */
   countPulled(ids: readonly string[]): number {
     return ids.filter((id) => this.#pulled.has(id)).length;
-  }
-
-  /**
-   * What is installed now and was not when the search began, but for what was `placed` (names): what the real pip has brought, where it left no
-   * report of that.
-   */
-  broughtSince(placed: readonly string[]): Brought[] {
-    const isNew = ({ name, version }: InstalledDistribution): boolean => !placed.includes(name) && this.#environment.get(name)?.version !== version;
-    return [...findInstalled(this.#understood.python.sitePaths).values()].filter(isNew).map((found) => readInstalledMetadata(found) ?? { ...found, requiresDist: [] });
   }
 
   /** Where an entry came from, or would come from. */

@@ -15,6 +15,8 @@ import { whyNotObserved } from './refusals.ts';
 export interface Understood {
   readonly request: Request;
   readonly python: PythonEnvironment;
+  /** The interpreter that runs the pip that was called; `--python` may name another one to install for. */
+  readonly caller: Interpreter;
   readonly destination: Destination;
   readonly layoutOf: (distribution: string) => Layout;
   /** The platforms of entries from wheels, and of those built from sdists here. */
@@ -63,7 +65,7 @@ function understandOrThrow(context: InstallContext): Understood | LeftToPip {
   const layoutOf = (distribution: string): Layout => layoutFor(facts, interpreter, destination, distribution, root);
   const platform = wheelPlatform(facts, { compile: request.compile, scheme: layoutOf('').actual });
   const notServed = recognition.kind === 'passthrough' ? recognition.reason : undefined;
-  return { request, python, destination, layoutOf, platform, builtPlatform: builtPlatform(platform), origin: origin.id, notServed };
+  return { request, python, caller: own, destination, layoutOf, platform, builtPlatform: builtPlatform(platform), origin: origin.id, notServed };
 }
 
 /** Bytes that are no UTF-8 have been replaced before we got to see them: a path that holds some would be another one. */

@@ -8,7 +8,7 @@ import { whatIsPassedOn } from '../cache/passed-on.ts';
 import { PREFIX, TransactionRecord, endTransaction, lastWrite, openTransactions, type OpenTransaction } from '../cache/transactions.ts';
 import { moveToTrash } from '../cache/trash.ts';
 import { isPrivate } from '../cache/trust.ts';
-import { Roots, UndoLog, exists, isWithin, parseJournal, realPathOf, rollBack, type ParsedJournal } from './undo.ts';
+import { Roots, UndoLog, exists, isWithin, parseJournal, realPathOf, rollBack, type ParsedJournal, type SetAside } from './undo.ts';
 
 export interface TransactionRequest {
   readonly cache: LocalCache;
@@ -74,6 +74,17 @@ export class Transaction {
   rollback(): void {
     if (this.undo.rollback()) this.commit();
     else this.#record?.close();
+  }
+
+  /** The changes so far stay; those that follow can still be taken back. Returns what was set aside for them, and where it lies for now. */
+  keep(): SetAside[] {
+    this.#record?.commit();
+    return this.undo.keep();
+  }
+
+  /** Takes back the changes since `keep`; others may follow. */
+  rollbackToKept(): void {
+    if (this.undo.rollback()) this.#record?.commit();
   }
 
   /** The changes stay, even if the directory cannot be removed. `later`: there may be much in it, which goes in the background if it can. */

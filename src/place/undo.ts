@@ -10,6 +10,12 @@ export type Step =
   | { readonly directory: string } // a directory that others may put something into
   | { readonly aside: string; readonly stored: string }; // moved out of the way, under that name in the backup directory
 
+/** What was moved out of the way, and where to. */
+export interface SetAside {
+  readonly path: string;
+  readonly stored: string;
+}
+
 /** Says that the change of that number has been taken back. */
 interface Undone {
   readonly undone: number;
@@ -93,6 +99,12 @@ export class UndoLog {
   /** Takes everything back, and says whether that worked; what cannot be undone is left, the transaction directory with it. */
   rollback(): boolean {
     return rollBack([...this.#steps.splice(0).entries()], this.#options);
+  }
+
+  /** Forgets the changes so far: they stay. Returns what was set aside for them, and where it lies for now. */
+  keep(): SetAside[] {
+    const stored = (name: string): string => join(this.#options.directory, BACKUP, name);
+    return this.#steps.splice(0).flatMap((step) => ('aside' in step ? [{ path: step.aside, stored: stored(step.stored) }] : []));
   }
 
   #note(step: Step): void {

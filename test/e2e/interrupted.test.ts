@@ -32,7 +32,7 @@ afterAll(async () => {
 const signals = [['SIGINT'], ['SIGTERM'], ['SIGHUP']] as const;
 
 describe('while the real pip is at work on the rest of a set', () => {
-  it.each(signals)('%s: it ends as pip ends, and takes back what was placed', async (signal) => {
+  it.each(signals)('%s: it ends as pip ends, and nothing was placed', async (signal) => {
     const env = { PIP_INDEX_URL: gate.url };
     const worker = world.worker(env);
     await worker.fill(await world.venv(), ['ash==2']);
@@ -48,7 +48,7 @@ describe('while the real pip is at work on the rest of a set', () => {
 
     const shim = start('pip', args, worker.environment(venv));
     await gate.knock();
-    expect(existsSync(join(venv.sitePackages, 'ash/only_2.py'))).toBe(true);
+    expect(existsSync(join(venv.sitePackages, 'ash/only_2.py'))).toBe(false);
     shim.kill(signal);
     const outcome = await shim.ended;
     expect(served(outcome.stdout)).toEqual(['ash==2']);

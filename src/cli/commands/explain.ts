@@ -76,6 +76,7 @@ function contextFor(tool: string, argv: readonly string[], { env, settings, cach
     print: () => undefined,
     printError: (text) => console.error(text.trimEnd()),
     runTool: impossible,
+    runInside: impossible,
     newReport: impossible,
     collectAfterwards: impossible,
     announce: impossible,
@@ -87,7 +88,7 @@ function contextFor(tool: string, argv: readonly string[], { env, settings, cach
 
 const DECISIONS: Readonly<Record<Explanation['decision'], string>> = {
   served: 'served from the cache',
-  mixed: 'what is cached is placed, the real tool does the rest',
+  mixed: 'the real tool does it, with what is cached from the cache',
   tool: 'left to the real tool',
 };
 

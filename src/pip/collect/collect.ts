@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { entryId, type EntryKey } from '../../cache/entry.ts';
 import { noteOrigin } from '../../cache/origins.ts';
@@ -11,7 +11,8 @@ import { normalName } from '../recognise/names.ts';
 import { canonicalVersion } from '../version.ts';
 import { normalUrl, type Policy } from '../../policy.ts';
 import type { CollectDetails } from './job.ts';
-import { outcomeFile, readOutcome, type PipOutcome } from './outcome.ts';
+import { readOutcome, type PipOutcome } from './outcome.ts';
+import { removeReport } from './overwritten.ts';
 import { readReport, type ReportedInstall } from './report.ts';
 import { snapshot } from './snapshot.ts';
 import { listDir } from '../../cache/sweep.ts';
@@ -51,7 +52,7 @@ export function* collect(cache: LocalCache, details: CollectDetails, willCreate:
       else yield { outcome: 'skipped', what: describe(install), why: info === '' ? 'it is not there any more' : 'setup.py installed it, without a RECORD' };
     }
   } finally {
-    for (const file of [details.report, outcomeFile(details.report)]) rmSync(file, { force: true });
+    removeReport(details.report);
   }
 }
 

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs';
 
-/** The files of an installed distribution, by their rows in RECORD: change time in nanoseconds, and size, as pip left them. */
-export type Evidence = ReadonlyMap<string, { readonly ctimeNs: string; readonly size: number }>;
+/** The files of an installed distribution, by their rows in RECORD, as pip left them. */
+export type Evidence = ReadonlyMap<string, Left>;
+
+/** A file as pip left it: its change time in nanoseconds and its size; or which file it was (`fileIdentity`), if it was overwritten before pip ended. */
+export type Left = { readonly ctimeNs: string; readonly size: number } | { readonly overwritten: string };
 
 /**
  * In what environment pip built a wheel: its own; the one it installs into, with nothing but pip, setuptools and wheel in it, or with more;
@@ -17,9 +20,12 @@ export interface PipOutcome {
   readonly built: ReadonlyMap<string, BuildEnvironment>;
 }
 
+/** Change time and size; of a file that is not there any more: inode, size, time and mode. */
+type RawFiles = Readonly<Record<string, readonly [ctimeNs: string, size: number] | readonly [ino: string, size: string, mtimeNs: string, mode: string]>>;
+
 interface RawOutcome {
   readonly version?: number;
-  readonly installed?: readonly { readonly info: string; readonly files: Readonly<Record<string, readonly [string, number]>> }[];
+  readonly installed?: readonly { readonly info: string; readonly files: RawFiles }[];
   readonly built?: Readonly<Record<string, BuildEnvironment>>;
 }
 
@@ -39,6 +45,6 @@ export function readOutcome(report: string): PipOutcome | undefined {
   }
 }
 
-function evidenceOf(files: Readonly<Record<string, readonly [string, number]>>): Evidence {
-  return new Map(Object.entries(files).map(([row, [ctimeNs, size]]) => [row, { ctimeNs, size }]));
+function evidenceOf(files: RawFiles): Evidence {
+  return new Map(Object.entries(files).map(([row, state]) => [row, state.length === 2 ? { ctimeNs: state[0], size: state[1] } : { overwritten: state.join(':') }]));
 }

@@ -15,6 +15,7 @@ import { copyHashed, type Copied } from './copy-hashed.ts';
 import type { CollectDetails } from './job.ts';
 import type { Evidence } from './outcome.ts';
 import { SchemeMap, type Located } from './locate.ts';
+import { readOverwritten } from './overwritten.ts';
 import type { ReportedInstall } from './report.ts';
 
 /**
@@ -43,6 +44,7 @@ class Snapshot {
   readonly #evidence: Evidence;
   readonly #lib: 'purelib' | 'platlib';
   readonly #map: SchemeMap;
+  readonly #overwritten: ReadonlyMap<string, string>;
   readonly #entryPoints: { console: EntryPoint[]; gui: EntryPoint[] };
   readonly #files: EntryFile[] = [];
   readonly #outside: OutsideRow[] = [];
@@ -60,6 +62,7 @@ class Snapshot {
     const wheel = readFileSync(join(home, distInfo, 'WHEEL'), 'utf8');
     this.#lib = /^Root-Is-Purelib:\s*true\s*$/im.test(wheel) ? 'purelib' : 'platlib';
     this.#map = new SchemeMap(details.layout, this.#lib, distInfo.slice(0, distInfo.indexOf('-')));
+    this.#overwritten = readOverwritten(details.report);
     this.#entryPoints = this.#readEntryPoints();
   }
 
@@ -112,7 +115,7 @@ class Snapshot {
     if (path === `${this.#distInfo}/direct_url.json`) throw invalid('it was installed from a URL');
     // pip leaves no file there. The row of a script that it generated itself, or the second one of a file, keeps the wheel's own name.
     if (DATA_SCHEME.test(path)) return true;
-    const located = this.#map.locate(path);
+    const located = this.#locate(path);
     if (located.scheme === this.#lib) {
       this.#copy(rows, located);
       return true;
@@ -162,12 +165,23 @@ class Snapshot {
     const target = this.#target(scheme, relative);
     const copied = this.#copyFile(path, actual, target.file);
     const source = rows.some(([, hash]) => hash === '') ? bytecodeSource(normalize(path), this.#details.cacheTag) : undefined;
-    if (source !== undefined) assertCurrentBytecode(target.file, this.#map.locate(source).actual, this.#details.magic);
+    if (source !== undefined) assertCurrentBytecode(target.file, this.#locate(source).actual, this.#details.magic);
     else if (rows.every(([, hash]) => hash === '')) throw invalid(`RECORD has no hash of ${path}`);
     else if (!rows.some(([, hash]) => hasHash(target.file, copied.digest, hash))) throw differing(path);
     this.#assertUntouched(path, copied);
     const { size, digest, executable, mtimeMs } = copied;
     this.#files.push({ path: target.path, size, sha256: digest.toString('hex'), executable, ...timeOf(path, mtimeMs) });
+  }
+
+  /** Where a file lies as pip left it: kept elsewhere, if another distribution has overwritten it since. */
+  #locate(path: string): Located {
+    const located = this.#map.locate(path);
+    return { ...located, actual: this.#kept(path) ?? located.actual };
+  }
+
+  #kept(path: string): string | undefined {
+    const left = this.#evidence.get(path);
+    return left && 'overwritten' in left ? this.#overwritten.get(left.overwritten) : undefined;
   }
 
   #copyFile(path: string, from: string, to: string): Copied {
@@ -183,7 +197,8 @@ class Snapshot {
   /** Nobody can set a change time, and whatever is done to a file moves it: contents, mode, owner, name, links to it. */
   #assertUntouched(row: string, { ctimeNs, size }: { readonly ctimeNs: bigint; readonly size: number | bigint }): void {
     const left = this.#evidence.get(row);
-    if (!left) throw invalid(`${row} is not from this run of pip, or was changed before pip ended`);
+    if (left && 'overwritten' in left && this.#kept(row) !== undefined) return;
+    if (!left || 'overwritten' in left) throw invalid(`${row} is not from this run of pip, or was changed before pip ended`);
     if (left.ctimeNs !== String(ctimeNs) || left.size !== Number(size)) throw invalid(`${row} was changed after pip had ended`);
   }
 

@@ -137,6 +137,7 @@ class _Observer:
             result = original(name, wheel_path, scheme, *args, **kwargs)
             _quietly(self.note_wheel, name, scheme, before)
             return result
+        install_wheel.__wrapped__ = original # whoever asks for its parameters is told those of the original
         module.install_wheel = install_wheel
 
     def note_wheel(self, name, scheme, before):
@@ -162,13 +163,15 @@ class _Observer:
         os.rename(draft, self.report + ".outcome")
 
     def unchanged(self, lib, schemes, files):
-        """The files that are still as they were right after their wheel was installed: no other wheel has replaced them."""
+        """The files that are still as they were right after their wheel was installed, and which those were that another wheel has replaced."""
         target = self.options.target_dir # absolute by now
         for row, first in files.items():
             path = os.path.join(lib, row)
             last = _state(_in_target(path, schemes, target) if target else path)
             if first is not None and last is not None and (_was_moved(first, last) if target else first == last):
                 yield row, [str(last[0]), last[1]]
+            elif first is not None and not target:
+                yield row, [str(first[part]) for part in (5, 1, 2, 3)]
 
 def _in_target(path, schemes, target):
     # `--target`: installed elsewhere, and moved (pip/_internal/commands/install.py, _handle_target_dir).

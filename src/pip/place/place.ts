@@ -11,7 +11,7 @@ import { isLeftBehind, isMoved, type Layout } from '../python/schemes.ts';
 import type { ScriptContext } from '../scripts.ts';
 import { adopt } from '../../place/adopt.ts';
 import { finishTree } from './tree.ts';
-import { exists } from '../../place/undo.ts';
+import { exists, type SetAside } from '../../place/undo.ts';
 import { uninstall, type UninstallContext } from './uninstall.ts';
 import { Transaction } from '../../place/transaction.ts';
 
@@ -61,20 +61,28 @@ export class Installation {
     this.#transaction = Transaction.begin({ cache, roots, target: context.layoutOf('').actual.purelib, directoryMode: this.#modes.directory });
   }
 
+  /** The transaction directory: private, and gone after `close`. */
+  get directory(): string {
+    return this.#transaction.directory;
+  }
+
   /**
    * Throws ENTRY_INVALID (the entry is quarantined then), UNRECOGNISED for a set that cannot be placed as pip would, or a system error;
    * the target is as it was.
    */
   prepare(): void {
-    this.#placements.forEach((placement, index) => {
-      const source = join(this.#transaction.directory, String(index));
-      this.#orPutAside(placement, () => {
-        this.#copy(placement, source);
-        this.#finish(placement, source);
-      });
-      this.#sources.set(placement, source);
-    });
+    for (const placement of this.#placements) this.stage(placement);
     if (isMoved(this.#context.layoutOf(''))) this.#assertNoneIsInTheWay();
+  }
+
+  /** The same for one of them. */
+  stage(placement: Placement): void {
+    const source = join(this.#transaction.directory, String(this.#placements.indexOf(placement)));
+    this.#orPutAside(placement, () => {
+      this.#copy(placement, source);
+      this.#finish(placement, source);
+    });
+    this.#sources.set(placement, source);
   }
 
   /** What pip moves to a `--target` first, from the library directories, is in the way of data of the same name at the top level. */
@@ -92,7 +100,21 @@ export class Installation {
 
   /** Throws what went wrong; `rollback` is up to the caller. */
   commit(): void {
-    for (const placement of this.#placements) this.#place(placement);
+    for (const placement of this.#placements) this.#place(placement, this.#sources.get(placement));
+  }
+
+  /**
+   * Places one that has been staged, for good, or takes it back and throws. What it replaces has been uninstalled by somebody else. Returns the
+   * files of other distributions that it has overwritten; until `close`, they are in the transaction directory.
+   */
+  placeStaged(placement: Placement): SetAside[] {
+    try {
+      this.#place({ ...placement, replaces: undefined }, this.#sources.get(placement));
+      return this.#transaction.keep();
+    } catch (error) {
+      this.#transaction.rollbackToKept();
+      throw error;
+    }
   }
 
   /** Takes back what `commit` placed, and brings back what it replaced. */
@@ -133,8 +155,7 @@ export class Installation {
     }
   }
 
-  #place(placement: Placement): void {
-    const source = this.#sources.get(placement);
+  #place(placement: Placement, source: string | undefined): void {
     if (source === undefined) throw new Error('commit before prepare');
     const layout = this.#layout(placement);
     if (placement.replaces) uninstall(placement.replaces, this.#context.uninstall, this.#transaction.undo);

@@ -28,6 +28,11 @@ export function interpreterOf(pip: string, env: Env): Interpreter {
   return interpreterAt(shebangInterpreter(script, pip, env));
 }
 
+/** Whether a `pip` command is pip's own console script itself, rather than a version manager's shim, which does more than to start it. */
+export function isConsoleScript(pip: string): boolean {
+  return isPipScript(readStart(pip));
+}
+
 /**
  * The interpreter that pip's `--python` names: an executable, or a virtual environment's directory
  * (pip/_internal/cli/main_parser.py, identify_python_interpreter).
