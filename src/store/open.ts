@@ -4,6 +4,7 @@ import type { CircuitState } from './circuit.ts';
 import { openDirectory } from './directory.ts';
 import type { StoreFacts } from './facts.ts';
 import { parseLocation } from './location.ts';
+import type { Way } from './s3-network.ts';
 import type { S3Settings } from './s3-options.ts';
 import { resilient } from './resilient.ts';
 import type { Store } from './store.ts';
@@ -25,6 +26,14 @@ export interface OpenOptions {
  */
 export async function openStore(location: string, { env, circuit, ...options }: OpenOptions): Promise<Store> {
   return resilient(await openBackend(location, env, options), { circuit });
+}
+
+/** How requests go to a store in a bucket; undefined for a directory. Throws CONFIG. */
+export async function wayToStore(location: string, env: OpenOptions['env'], settings: S3Settings): Promise<Way | undefined> {
+  const parsed = parseLocation(location);
+  if (parsed === undefined || parsed.kind === 'directory') return undefined;
+  const { wayToBucket } = await import('./s3.ts');
+  return await wayToBucket(env, parsed.bucket, settings);
 }
 
 async function openBackend(text: string, env: OpenOptions['env'], options: Pick<OpenOptions, 'facts' | 'settings'>): Promise<Backend> {

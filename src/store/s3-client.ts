@@ -1,8 +1,10 @@
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { HeadObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import type { HttpRequest } from '@smithy/core/protocols';
+import { PkgCacheError } from '../errors.ts';
 import { memoryFacts, type StoreFacts } from './facts.ts';
 import { allowUnconditional } from './s3-conditions.ts';
 import { addHeaders } from './s3-headers.ts';
-import { hasProxy, proxyFor, trusted } from './s3-network.ts';
+import { hasProxy, proxyFor, trusted, wayTo, type Way } from './s3-network.ts';
 import { s3Options, type S3Settings } from './s3-options.ts';
 import type { AgentOptions } from './s3-proxy.ts';
 import { Region } from './s3-region.ts';
@@ -29,7 +31,7 @@ export interface ClientOptions {
 
 /** Clients for a bucket that share their sockets. Settings are the SDK's own variables and files, and ours. Throws CONFIG. */
 export async function s3Clients(env: Env, bucket: string, { settings = {}, facts = memoryFacts() }: ClientOptions = {}): Promise<S3Clients> {
-  const { config: chosen, region, endpoint, caBundle } = await s3Options(env, settings, bucket, (config) => client({ ...fixedConfig(), ...config }));
+  const { config: chosen, region, endpoint, caBundle } = await s3Options(env, settings, bucket, quietly);
   const place = new Region(region, hostOf(endpoint), facts);
   const config = { ...fixedConfig(), ...chosen, region: () => Promise.resolve(place.current), requestHandler: await requestHandler(env, caBundle) };
   const reads = client({ ...config, maxAttempts: 1 });
@@ -77,6 +79,31 @@ class ServerClock {
   now(): number | undefined {
     return this.#ahead === undefined ? undefined : this.#ahead + performance.now();
   }
+}
+
+/** Where the SDK would send a request for an object of a bucket, and how it would go there. Nothing is sent. Throws CONFIG. */
+export async function wayToBucket(env: Env, bucket: string, settings: S3Settings = {}): Promise<Way> {
+  const { config, region, caBundle } = await s3Options(env, settings, bucket, quietly);
+  // The address does not depend on whose request it is, and who that is may take a service to find out.
+  const asking = quietly({ ...config, region, credentials: { accessKeyId: 'nobody', secretAccessKey: 'nothing' } });
+  const command = new HeadObjectCommand({ Bucket: bucket, Key: 'key' });
+  let server: URL | undefined;
+  command.middlewareStack.add(
+    () => (args) => {
+      const { protocol, hostname, port } = args.request as HttpRequest;
+      server = new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`);
+      return Promise.resolve({ response: {}, output: { $metadata: {} } });
+    },
+    { step: 'build', priority: 'high', name: 'neverSent' },
+  );
+  await asking.send(command);
+  asking.destroy();
+  if (!server) throw new PkgCacheError('CONFIG', 'the AWS settings name no server');
+  return wayTo(server, env, caBundle);
+}
+
+function quietly(config: S3ClientConfig): S3Client {
+  return client({ ...fixedConfig(), ...config });
 }
 
 function fixedConfig(): S3ClientConfig {

@@ -13,8 +13,8 @@ export type Scheme = 'http' | 'https';
  * without repeating it, for one that is no URL.
  */
 export function proxyFor(env: Env, scheme: Scheme, host: string): URL | undefined {
-  const proxy = variable(env, `${scheme}_proxy`);
-  if (proxy === '' || isBypassed(variable(env, 'no_proxy'), host)) return undefined;
+  const proxy = variable(env, `${scheme}_proxy`).value;
+  if (proxy === '' || isBypassed(variable(env, 'no_proxy').value, host)) return undefined;
   const url = /^https?:/.test(proxy) ? proxy : `http://${proxy.replace(/^\/\//, '')}`;
   if (!URL.canParse(url)) throw new PkgCacheError('CONFIG', `${scheme}_proxy is not the URL of a proxy`, { hint: 'use http://host:port' });
   return new URL(url);
@@ -26,10 +26,31 @@ export function hasProxy(env: Env): boolean {
 }
 
 /** The lower-case name is the stronger one. HTTP_PROXY means nothing to a CGI script, where it may come from a request's header. */
-function variable(env: Env, name: string): string {
+function variable(env: Env, name: string): { name: string; value: string } {
   const lower = env[name];
-  if (lower !== undefined || (name === 'http_proxy' && env['REQUEST_METHOD'] !== undefined)) return lower ?? '';
-  return env[name.toUpperCase()] ?? '';
+  if (lower !== undefined || (name === 'http_proxy' && env['REQUEST_METHOD'] !== undefined)) return { name, value: lower ?? '' };
+  return { name: name.toUpperCase(), value: env[name.toUpperCase()] ?? '' };
+}
+
+/** How requests go to a host, for people: no credentials are in it. */
+export interface Way {
+  /** `https://host:port` */
+  readonly server: string;
+  readonly proxy?: { readonly url: string; readonly variable: string; readonly passedOver: boolean };
+  /** The file of whose certificates are trusted; `alone`: and of no others. */
+  readonly certificates?: { readonly variable: string; readonly path: string; readonly alone: boolean; readonly readable: boolean };
+}
+
+/** The way to `server`; `configured` is `ca_bundle` of the AWS config file. Throws CONFIG as `proxyFor` does. */
+export function wayTo(server: URL, env: Env, configured: string | undefined): Way {
+  const scheme = server.protocol === 'https:' ? 'https' : 'http';
+  const proxy = proxyFor({ ...env, no_proxy: '' }, scheme, server.host);
+  const bundle = scheme === 'https' ? bundleOf(env, configured) : undefined;
+  return {
+    server: `${server.protocol}//${server.host}`,
+    ...(proxy && { proxy: { url: `${proxy.protocol}//${proxy.host}`, variable: variable(env, `${scheme}_proxy`).name, passedOver: !proxyFor(env, scheme, server.host) } }),
+    ...(bundle && { certificates: { variable: bundle.name, path: bundle.path, alone: bundle.alone, readable: trusted(env, configured) !== undefined } }),
+  };
 }
 
 function isBypassed(list: string, host: string): boolean {

@@ -11,6 +11,8 @@ import { readWhole } from './payload-file.ts';
 import { uploadParts } from './s3-parts.ts';
 import type { Payload, Range, StoredObject } from './store.ts';
 
+export { wayToBucket } from './s3-client.ts';
+
 /** Payloads above this many bytes are sent in parts, and only parts of them are in memory. */
 const SINGLE_PUT = 16 * 1024 * 1024;
 

@@ -51,11 +51,21 @@ async function throughFaults(fault: Parameters<typeof startFaultServer>[0], upst
 const whenever = (is: (method: string, path: string) => boolean, fault: Fault) => (request: IncomingMessage): Fault => (is(request.method ?? '', request.url ?? '') ? fault : 'pass');
 
 it('asks a store behind a proxy, and says nothing else whatever DEBUG is', async () => {
-  const proxy = await startProxy({ password: 'x' });
+  const proxy = await startProxy({ password: 'not-to-be-told' });
   const { checks } = await examine({ AWS_ENDPOINT_URL_S3: world.s3!.url.replace('127.0.0.1', 's3.internal.example'), HTTP_PROXY: proxy.url, DEBUG: '*' });
   await proxy.stop();
   expect(proxy.log.length).toBeGreaterThan(10);
   expect(checks.filter(({ area, level }) => area === 'store' && level === 'problem')).toEqual([]);
+  const { host } = new URL(proxy.url);
+  expect(checks.map(({ what }) => what)).toContainEqual(expect.stringMatching(new RegExp(`^its requests go to http://s3\\.internal\\.example:\\d+, through the proxy http://${host} \\(HTTP_PROXY\\)$`)));
+  expect(JSON.stringify(checks)).not.toContain('not-to-be-told');
+});
+
+it('names the certificates of a store that cannot be reached, too', async () => {
+  const { checks } = await examine({ AWS_ENDPOINT_URL_S3: 'https://127.0.0.1:9', SSL_CERT_FILE: '/nowhere/ca.pem', HTTPS_PROXY: 'http://user:not-to-be-told@127.0.0.1:9', NO_PROXY: '127.0.0.1' });
+  expect(checks).toContainEqual({ area: 'store', level: 'ok', what: 'its requests go to https://127.0.0.1:9, without the proxy http://127.0.0.1:9 (HTTPS_PROXY): NO_PROXY names it' });
+  expect(checks).toContainEqual({ area: 'store', level: 'note', what: expect.stringMatching(/^SSL_CERT_FILE names \/nowhere\/ca\.pem, which is no file/), next: expect.any(String) });
+  expect(JSON.stringify(checks)).not.toContain('not-to-be-told');
 });
 
 it('finds nothing wrong with a worker that is set up well', async () => {

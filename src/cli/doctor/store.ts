@@ -6,10 +6,11 @@ import { readSmall } from '../../fleet/small.ts';
 import { LAYOUT } from '../../cache/entry.ts';
 import type { CircuitState } from '../../store/circuit.ts';
 import { memoryFacts, type StoreFacts } from '../../store/facts.ts';
-import { openStore } from '../../store/open.ts';
+import { openStore, wayToStore } from '../../store/open.ts';
 import type { S3Settings } from '../../store/s3-options.ts';
 import type { Store } from '../../store/store.ts';
 import { checksOf, explained, type Check } from './check.ts';
+import { checkWay } from './way.ts';
 
 const { ok, note, problem } = checksOf('store');
 
@@ -36,7 +37,9 @@ export async function checkStore(location: string, env: Env, settings: Pick<Sett
   const { readOnly } = settings;
   const facts = memoryFacts();
   let store: Store;
+  let way: Check[];
   try {
+    way = await wayOf(location, env, settings);
     store = await openStore(location, { env, circuit: NO_CIRCUIT, facts, settings });
   } catch (error) {
     const { what, next } = explained(error);
@@ -44,12 +47,17 @@ export async function checkStore(location: string, env: Env, settings: Pick<Sett
   }
   try {
     const read = await checkReading(store);
-    if (read.some(({ level }) => level === 'problem')) return read;
+    if (read.some(({ level }) => level === 'problem')) return [...way, ...read];
     const key = `v${LAYOUT}/doctor/${randomBytes(8).toString('hex')}`;
-    return [...read, ...checkRegion(facts), await checkListing(store), await checkClock(store), ...(readOnly ? [note('writing was not tried: read_only is on')] : await checkWriting(store, key))];
+    return [...way, ...read, ...checkRegion(facts), await checkListing(store), await checkClock(store), ...(readOnly ? [note('writing was not tried: read_only is on')] : await checkWriting(store, key))];
   } finally {
     store.close();
   }
+}
+
+async function wayOf(location: string, env: Env, settings: S3Settings): Promise<Check[]> {
+  const way = await wayToStore(location, env, settings);
+  return way ? checkWay(way) : [];
 }
 
 async function checkReading(store: Store): Promise<Check[]> {
