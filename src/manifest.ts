@@ -1,4 +1,5 @@
 import { LAYOUT, type Archive, type Entry, type EntryKey } from './cache/entry.ts';
+import { isTreeKey } from './npm/entry.ts';
 import { npmMeta } from './npm/form.ts';
 import { PIP_META } from './pip/form.ts';
 import { count, hash256, hash512, maybe, object, oneOf, text, textUnless, type Shape } from './shape.ts';
@@ -29,10 +30,19 @@ const PLAIN = object<Entry>({
 export const ENTRY: Shape<Entry> = (value) => {
   const wrong = PLAIN(value);
   if (wrong !== undefined) return wrong;
-  const { key, meta } = value as Entry;
+  const { key, archive, meta } = value as Entry;
+  if (isOriginal(key) && archive.sha512 === undefined) return '.archive.sha512 is missing';
   const why = metaOf(key)(meta);
   return why === undefined ? undefined : `.meta${/^[.[]/.test(why) ? '' : ' '}${why}`;
 };
+
+/**
+ * Whether entries with such a key are made of an archive as its registry has it, and of nothing else: the lockfile that wants one states its hash, which an archive
+ * that somebody has packed cannot be compared with.
+ */
+export function isOriginal(key: EntryKey): boolean {
+  return key.ecosystem === 'npm' && key.platform === 'any' && !isTreeKey(key);
+}
 
 /** The form of what an ecosystem knows about an entry with such a key. */
 export function metaOf(key: EntryKey): Shape<unknown> {

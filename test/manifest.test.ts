@@ -10,7 +10,7 @@ import { isA } from '../src/shape.ts';
 import { gzipSync } from 'node:zlib';
 import { KEY, PIP_META } from './cache/support.ts';
 
-const ENTRY_OF = (meta: unknown, key: unknown = KEY): unknown => ({ layout: 1, key, version: '1.0', archive: { filename: 'ash-1.0.whl', sha256: 'a'.repeat(64) }, size: 5, count: 1, files: 'b'.repeat(64), meta });
+const ENTRY_OF = (meta: unknown, key: unknown = KEY): unknown => ({ layout: 1, key, version: '1.0', archive: { filename: 'ash-1.0.whl', sha256: 'a'.repeat(64), ...(key === PACKAGE_KEY && { sha512: 'a'.repeat(128) }) }, size: 5, count: 1, files: 'b'.repeat(64), meta });
 const BUILT_KEY = { ecosystem: 'npm', name: 'ash', version: '1.0.0', platform: 'node-abi127-linux-x64-glibc+debian-12', origin: 'o' };
 const TREE_KEY = { ecosystem: 'npm', name: 'node_modules', version: 'f'.repeat(64), platform: 'node-22-linux-x64-glibc', origin: 'project' };
 const PACKAGE_KEY = { ecosystem: 'npm', name: '@scope/ash', version: '1.0.0', platform: 'any', origin: 'o' };
@@ -76,6 +76,10 @@ describe('what is no manifest, wherever it comes from', () => {
   ])('%s of npm that is none', (_what, key, meta, change) => {
     expect(isA(ENTRY, ENTRY_OF(meta, key))).toBe(true);
     expect(isA(ENTRY, ENTRY_OF({ ...meta, ...change }, key))).toBe(false);
+  });
+
+  it('a package of npm that was not made of a tarball', () => {
+    expect(isA(ENTRY, ENTRY_OF({ integrity: 'sha512-x', crlf: [] }, { ...PACKAGE_KEY }))).toBe(false);
   });
 
   it('but a property that a later version has', () => {

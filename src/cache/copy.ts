@@ -39,14 +39,14 @@ export interface CopyRequest {
 
 /**
  * Copies an entry's files into the new directory `to`, which is removed again when anything fails.
- * Throws ENTRY_INVALID when a file is not as the manifest says, otherwise the system error (ENOSPC, EACCES, …).
+ * Throws ENTRY_INVALID when a file is not as the manifest says, PLACE_FAILED when something is there already, otherwise the system error (ENOSPC, EACCES, …).
  */
 export function copyTree(request: CopyRequest): void {
   const { from, to, files, modes } = request;
   const copy = copierFor(request);
   const made = new Set<string>();
+  if (mkdirSync(to, { recursive: true }) === undefined) throw new PkgCacheError('PLACE_FAILED', `${to} is there already`);
   try {
-    mkdirSync(to, { recursive: true });
     let last = '';
     for (const file of files) {
       // The paths of a list are in normal form; join() would look for that again, 50,000 times.

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { LAYOUT, type EntryKey } from '../cache/entry.ts';
 import type { LocalEntry } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
-import { metaOf } from '../manifest.ts';
+import { isOriginal, metaOf } from '../manifest.ts';
 import { asA, count, hash512, isA, list, maybe, object, oneOf, type Shape } from '../shape.ts';
 import type { Page, Store } from '../store/store.ts';
 import { STORED_KEY } from './objects.ts';
@@ -122,6 +122,7 @@ export const REF: Shape<Ref> = (value) => {
   const wrong = PLAIN_REF(value);
   if (wrong !== undefined) return wrong;
   const { key, original } = value as Ref;
+  if (isOriginal(key) && original === undefined) return '.original is missing';
   return original && metaOf(key)(original.meta);
 };
 

@@ -1,7 +1,7 @@
 import { beginUnpacking, expectedOf, workOf, type Part } from '../archive/parts.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { PkgCacheError } from '../errors.ts';
-import type { Unpacking } from './unpacker.ts';
+import { assertPacked, type Unpacking } from './unpacker.ts';
 
 /** Less work than this (see `workOf`) is done by one thread before it has been shared out. */
 const WORTH_PARTS = 16 << 20;
@@ -22,6 +22,7 @@ export const LOST = new PkgCacheError('CACHE_UNUSABLE', 'a thread was lost');
  * compared instead, which says the same: a list of files has one archive. Throws LOST when that was all that went wrong.
  */
 export async function unpackInParts(cache: LocalCache, { entry, source, ...rest }: ArchiveUnpacking, ways: number, run: (part: Part, index: number) => Promise<void>): Promise<void> {
+  assertPacked(entry);
   const staging = cache.stage(entry.key);
   try {
     const trusted = 'trusted' in rest && rest.trusted;

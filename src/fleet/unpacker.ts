@@ -41,6 +41,7 @@ export function unpacksHere(cache: LocalCache, makers: Makers): Unpacker {
 export function unpack(cache: LocalCache, makers: Makers, unpacking: Unpacking): void {
   if (unpacking.kind === 'original') return remake(cache, makers, unpacking);
   const { entry, source } = unpacking;
+  assertPacked(entry);
   const trusted = 'sha256' in unpacking || unpacking.trusted === true;
   if ('sha256' in unpacking && sha256(unpacking.source.bytes) !== unpacking.sha256) {
     throw new PkgCacheError('ARCHIVE_INVALID', `an archive's bytes are not those of ${unpacking.sha256}`);
@@ -53,6 +54,14 @@ export function unpack(cache: LocalCache, makers: Makers, unpacking: Unpacking):
   } finally {
     staging.discard();
   }
+}
+
+/**
+ * An entry that is made of an archive as its registry has it is made of nothing else: what somebody has packed under its key nobody could compare with the
+ * hash in a lockfile. Throws ARCHIVE_INVALID.
+ */
+export function assertPacked({ key, archive }: Entry): void {
+  if (archive.sha512 !== undefined) throw new PkgCacheError('ARCHIVE_INVALID', `what is stored of ${key.name} is not its archive as its registry has it`);
 }
 
 function remake(cache: LocalCache, makers: Makers, { key, meta, bytes }: Unpacking & { kind: 'original' }): void {

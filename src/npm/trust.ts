@@ -15,6 +15,8 @@ import { withScripts, type ScriptPolicy } from './script-policy.ts';
 export function whyNotTrusted(tree: TreeMeta, hidden: Lock, project: ScriptPolicy, request: NpmRequest): string | undefined {
   const { lock } = project;
   if (!isTree(tree)) return 'it is no tree';
+  const twice = firstTwice([...tree.packages, ...tree.links, ...tree.bins].map(([path]) => path));
+  if (twice !== undefined) return `${twice} is there twice`;
   const mayBeBuilt = new Set(withScripts(project, request));
   const built = tree.built.find((location) => !mayBeBuilt.has(location) || !hidden.packages.has(location));
   if (built !== undefined) return `${built} has no install scripts to be run`;
@@ -28,12 +30,21 @@ export function whyNotTrusted(tree: TreeMeta, hidden: Lock, project: ScriptPolic
     const own = comesInBundle(location, hidden.packages) ? undefined : integrityOf(location, entry);
     if (placed.get(location) !== own) return `${location} has another integrity`;
   }
+  const linked = new Map<string, string>(tree.links);
+  const unlinked = [...hidden.packages].find(([location, { link }]) => link === true && isInstalled(location) && !linked.has(location));
+  if (unlinked) return `${unlinked[0]} is missing`;
   const stray = tree.packages.find(([location]) => !isInstalled(location) || !hidden.packages.has(location));
   const link = tree.links.find(([location, target]) => target !== targetOf(location, hidden.packages.get(location)));
   const leftOut = tree.empty && leftOutOf(lock, hidden);
   const needless = tree.empty?.find((path) => leftOut?.has(path) !== true);
   const bins = binsOf(hidden);
   return stray?.[0] ?? link?.[0] ?? needless ?? tree.bins.find(([path, target]) => !isBin(bins, path, target))?.[0];
+}
+
+/** Where two things lie at one place, one of them may be what nobody has compared with the lockfile. */
+function firstTwice(paths: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  return paths.find((path) => seen.size === seen.add(path).size);
 }
 
 /** Whether a manifest has the form of a tree's: that it was stored under the right key says nothing about that. */

@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readFileSync, statSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, linkSync, mkdirSync, readFileSync, readdirSync, statSync, truncateSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { copyTree, deviceOf, modesFor, type LinkMode } from '../../src/cache/copy.ts';
@@ -139,5 +139,7 @@ it('a target that is there already is not written into', () => {
   mkdirSync(join(to, 'lib'), { recursive: true });
   writeFileSync(join(to, 'empty'), 'precious');
   chmodSync(join(to, 'empty'), 0o600);
-  expect(copy()).toBe('EEXIST');
+  expect(copy()).toBe('PLACE_FAILED');
+  expect(readdirSync(to)).toEqual(['empty', 'lib']);
+  expect(readFileSync(join(to, 'empty'), 'utf8')).toBe('precious');
 });

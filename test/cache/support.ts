@@ -2,10 +2,11 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { EntryFile, EntryKey } from '../../src/cache/entry.ts';
+import type { Archive, EntryFile, EntryKey } from '../../src/cache/entry.ts';
 import { LocalCache, type LocalEntry, type Staging } from '../../src/cache/local.ts';
 import { PkgCacheError } from '../../src/errors.ts';
 import { sha256 } from '../../src/hash.ts';
+import { isOriginal } from '../../src/manifest.ts';
 import type { PipMeta } from '../../src/pip/entry.ts';
 
 /** A directory that goes when the test ends. */
@@ -48,11 +49,15 @@ export function metaOf({ ecosystem, platform }: EntryKey): object {
 
 export const PIP_META: PipMeta = { name: 'ash', version: '1', requiresDist: [], distInfo: 'ash-1.dist-info', lib: 'purelib', consoleScripts: [], guiScripts: [], pythonScripts: [], outside: [], built: false };
 
+function archiveOf(key: EntryKey): Archive {
+  return { filename: 'x.whl', sha256: 'f'.repeat(64), ...(isOriginal(key) && { sha512: 'f'.repeat(128) }) };
+}
+
 /** Begins an entry; the second part publishes it. */
 export function staged(cache: LocalCache, { key = KEY, contents = CONTENTS } = {}): { staging: Staging; publish: () => LocalEntry } {
   const staging = cache.stage(key);
   const files = writeFiles(staging.tree, contents);
-  return { staging, publish: () => staging.publish(key, { version: key.version, archive: { filename: 'x.whl', sha256: 'f'.repeat(64) }, meta: metaOf(key) }, files) };
+  return { staging, publish: () => staging.publish(key, { version: key.version, archive: archiveOf(key), meta: metaOf(key) }, files) };
 }
 
 /** An entry in the cache. */

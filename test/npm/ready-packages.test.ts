@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import type { EntryKey } from '../../src/cache/entry.ts';
 import type { LocalCache } from '../../src/cache/local.ts';
+import { isOriginal } from '../../src/manifest.ts';
 import { copyPackage, modesOf } from '../../src/npm/copy-package.ts';
 import { packageKey, type PackageEntry, type PackageMeta } from '../../src/npm/entry.ts';
 import { groupsOf, takeReady } from '../../src/npm/placing.ts';
@@ -24,7 +25,7 @@ interface Given {
 function entry(cache: LocalCache, key: EntryKey, contents: Contents, meta: object): PackageEntry {
   const staging = cache.stage(key);
   const files = writeFiles(staging.tree, contents);
-  return staging.publish(key, { version: key.version, archive: { filename: 'x.tgz', sha256: 'f'.repeat(64) }, meta: meta as PackageMeta }, files);
+  return staging.publish(key, { version: key.version, archive: { filename: 'x.tgz', sha256: 'f'.repeat(64), ...(isOriginal(key) && { sha512: 'f'.repeat(128) }) }, meta: meta as PackageMeta }, files);
 }
 
 /** A cache with a package, of which no copy is made yet. */
