@@ -18,6 +18,8 @@ export interface S3Options {
   readonly caBundle: string | undefined;
 }
 
+type FindCredentials = NonNullable<S3ClientConfig['credentialDefaultProvider']>;
+
 /** Used where no region is configured: S3-compatibles do not care, and S3 itself says where the bucket is. */
 const DEFAULT_REGION = 'us-east-1';
 
@@ -28,7 +30,8 @@ const DEFAULT_REGION = 'us-east-1';
 export async function s3Options(env: Env, settings: S3Settings, bucket: string, make: (config: S3ClientConfig) => S3Client): Promise<S3Options> {
   const fromEnv = configFromEnv(env);
   const profile = await profileSection(fromEnv.profile);
-  const { region, endpoint } = await configured(make(fromEnv).config, fromEnv);
+  const standard = make(fromEnv).config;
+  const { region, endpoint } = await configured(standard, fromEnv);
   const style = settings.s3AddressingStyle ?? profile['s3.addressing_style'] ?? 'auto';
   const accelerate = settings.s3UseAccelerateEndpoint ?? isTrue(profile['s3.use_accelerate_endpoint']);
   const dualstack = isTrue(profile['s3.use_dualstack_endpoint']);
@@ -36,11 +39,21 @@ export async function s3Options(env: Env, settings: S3Settings, bucket: string, 
   const config: S3ClientConfig = {
     ...fromEnv,
     forcePathStyle: !byHost && (style === 'path' || endpoint !== undefined),
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- the other way is a package that only the SDK itself depends on
+    credentialDefaultProvider: alikeFor(standard.credentialDefaultProvider),
     useArnRegion: true, // an access point says where it is
     ...(accelerate && { useAccelerateEndpoint: true }),
     ...(dualstack && { useDualstackEndpoint: true }),
   };
   return { config, region, endpoint, caBundle: profile['ca_bundle'] };
+}
+
+/**
+ * Has the services that credentials come from asked as the store is: by its proxy, and with its certificates. The SDK does that with STS; its
+ * clients for SSO have only what is in `clientConfig`.
+ */
+function alikeFor(find: FindCredentials): FindCredentials {
+  return (init: S3Client['config']) => find({ ...init, clientConfig: { requestHandler: init.requestHandler } });
 }
 
 function configFromEnv(env: Env): S3ClientConfig {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { memoryCircuit } from '../../src/store/circuit.ts';
 import { openStore } from '../../src/store/open.ts';
+import { startProxy } from '../support/proxy.ts';
 import { failure, temporaryDirectory } from './helpers.ts';
 
 const files = temporaryDirectory();
@@ -46,4 +47,22 @@ it('a web identity token that is not mounted: says which variable names it', asy
 
 it('no credentials at all: says how to set some', async () => {
   expect(await read('none', '', {})).toMatchObject({ code: 'STORE_DENIED', hint: expect.stringContaining('AWS_ACCESS_KEY_ID') });
+});
+
+const IDENTITY = { AWS_WEB_IDENTITY_TOKEN_FILE: join(files.path, 'token'), AWS_ROLE_ARN: 'arn:aws:iam::123456789012:role/r', AWS_ROLE_SESSION_NAME: 's' };
+const LEGACY_FILE = 'f1a7a1153198a88360b36a9661af70b388e115f2.json';
+// The name is the SHA-1 of the session's name.
+const SESSION_FILE = 'a0f1490a20d0211c997b44bc357e1972deab8ae3.json';
+const renewable = { accessToken: 'secret', expiresAt: '2020-01-01T00:00:00Z', refreshToken: 'secret', clientId: 'secret', clientSecret: 'secret', registrationExpiresAt: '2099-01-01T00:00:00Z' };
+
+it.each([
+  ['sso', 'portal.sso', LEGACY, { AWS_PROFILE: 'p' }, { [LEGACY_FILE]: { accessToken: 'secret', expiresAt: '2099-01-01T00:00:00Z' } }],
+  ['sso-renewal', 'oidc', SESSION, { AWS_PROFILE: 'p' }, { [SESSION_FILE]: renewable }],
+  ['sts', 'sts', '', IDENTITY, {}],
+])('credentials that come from a service (%s) come by the proxy, as the objects do', async (name, host, config, env, tokens) => {
+  writeFileSync(IDENTITY.AWS_WEB_IDENTITY_TOKEN_FILE, 'secret');
+  const proxy = await startProxy();
+  await read(`by-proxy-${name}`, config, { HTTPS_PROXY: proxy.url, ...env }, tokens);
+  await proxy.stop();
+  expect(proxy.log).toContain(`CONNECT ${host}.us-east-1.amazonaws.com:443`);
 });
