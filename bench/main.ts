@@ -5,6 +5,7 @@ import { hitSmall } from './cases/hit-small.ts';
 import { miss } from './cases/miss.ts';
 import { npmHit, npmMiss, npmStoreHit, npmVersion } from './cases/npm.ts';
 import { storeHit } from './cases/store-hit.ts';
+import { store } from './cases/store.ts';
 import { unpack } from './cases/unpack.ts';
 import { version } from './cases/version.ts';
 import { warm } from './cases/warm.ts';
@@ -12,7 +13,7 @@ import type { Row } from './compare.ts';
 import { Lab } from './lab.ts';
 import { machine, results, writePage } from './report.ts';
 
-const CASES: Readonly<Record<string, Case>> = { version, 'hit-small': hitSmall, 'hit-large': hitLarge, 'store-hit': storeHit, warm, miss, unpack, 'npm-version': npmVersion, 'npm-hit': npmHit, 'npm-store-hit': npmStoreHit, 'npm-miss': npmMiss };
+const CASES: Readonly<Record<string, Case>> = { version, 'hit-small': hitSmall, 'hit-large': hitLarge, 'store-hit': storeHit, warm, miss, unpack, 'npm-version': npmVersion, 'npm-hit': npmHit, 'npm-store-hit': npmStoreHit, 'npm-miss': npmMiss, store };
 
 const USAGE = `usage: npm run bench -- [CASE…] [--rounds N] [--write]
 

@@ -9,6 +9,7 @@ import { mention, refOf, type Readers } from '../fleet/journal.ts';
 import { Known } from '../fleet/known.ts';
 import { LeftOut } from '../fleet/left-out.ts';
 import type { Pace } from '../fleet/pace.ts';
+import { KnownPointers } from '../fleet/pointers.ts';
 import { Refusals } from '../fleet/refusals.ts';
 import { FleetState } from '../fleet/state.ts';
 import { mayWrite } from '../fleet/may-write.ts';
@@ -68,6 +69,7 @@ export class FleetWorld {
     const store = settings.syncBandwidth === 0 ? opened : throttled(opened, settings.syncBandwidth);
     const unpacker = unpackThreads(cache, MAKERS);
     const { state } = this;
+    const pointers = new KnownPointers(cache, location);
     const fleet: Fleet = {
       cache,
       store,
@@ -78,6 +80,7 @@ export class FleetWorld {
       state,
       known: this.#known,
       unpacker,
+      pointers,
       allowed,
       leftOut: new LeftOut(cache, location),
       refusals: this.#refusals,
@@ -87,6 +90,7 @@ export class FleetWorld {
     };
     const close = (): void => {
       unpacker.close();
+      pointers.save();
       opened.close();
     };
     return { fleet, close };

@@ -5,6 +5,7 @@ import type { Store } from '../store/store.ts';
 import type { Known } from './known.ts';
 import type { LeftOut } from './left-out.ts';
 import type { Pace } from './pace.ts';
+import type { KnownPointers } from './pointers.ts';
 import type { Refusals } from './refusals.ts';
 import type { FleetState } from './state.ts';
 import type { Unpacker } from './unpacker.ts';
@@ -27,6 +28,8 @@ export interface Fleet {
   /** Whether an entry may be shared, either way. */
   readonly allowed: (key: EntryKey) => boolean;
   readonly leftOut: LeftOut;
+  /** What the store's pointers lead to. */
+  readonly pointers?: KnownPointers;
   /** What the store has refused. */
   readonly refusals?: Refusals;
   readonly room: Room;

@@ -16,7 +16,7 @@ export async function listDirectory(root: string, prefix: string, { after = '', 
     const stats = await stat(join(root, key)).catch(missing);
     if (!stats?.isFile()) continue;
     if (objects.length === limit) return { objects, more: true };
-    objects.push({ key, size: stats.size, modified: stats.mtimeMs });
+    objects.push({ key, size: stats.size, modified: stats.mtimeMs, tag: `${stats.ino} ${stats.ctimeMs}` });
   }
   return { objects, more: false };
 }

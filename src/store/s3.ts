@@ -74,7 +74,7 @@ class S3Backend implements Backend {
         const answer = await this.#clients.reads.send(new ListObjectsV2Command({ ...query, ContinuationToken }), { abortSignal: signal });
         const { Contents = [], IsTruncated: more, NextContinuationToken } = answer;
         if (more === undefined) throw this.#notS3();
-        const objects = Contents.map(({ Key = '', Size = 0, LastModified }) => ({ key: Key.slice(base.length), size: Size, modified: LastModified?.getTime() ?? 0 }));
+        const objects = Contents.map(({ Key = '', Size = 0, LastModified, ETag }) => ({ key: Key.slice(base.length), size: Size, modified: LastModified?.getTime() ?? 0, tag: ETag }));
         // Some compatibles begin with the key itself; of a page with nothing else in it there is nothing to go on from.
         const behind = objects.filter(({ key }) => key !== after);
         if (behind.length > 0 || !more) return { objects: behind, more };

@@ -34,6 +34,8 @@ export interface Listed {
   readonly size: number;
   /** When it was created, in epoch milliseconds by the store's clock. */
   readonly modified: number;
+  /** What is another one when the object is: its ETag. Undefined where the store has none. */
+  readonly tag?: string | undefined;
 }
 
 /** A page of a listing, in the order of keys (by byte). */

@@ -10,7 +10,8 @@ export class MemoryStore implements Store {
   bytesIn = 0;
   bytesOut = 0;
   time: number;
-  readonly #objects = new Map<string, { bytes: Buffer; modified: number }>();
+  readonly #objects = new Map<string, { bytes: Buffer; modified: number; tag: string }>();
+  #made = 0;
   /** Sorted; and those that still have to be put in their places. */
   readonly #keys: string[] = [];
   readonly #fresh: string[] = [];
@@ -47,7 +48,7 @@ export class MemoryStore implements Store {
 
   put(key: string, bytes: Buffer): void {
     if (!this.#objects.has(key)) this.#fresh.push(key);
-    this.#objects.set(key, { bytes, modified: this.time });
+    this.#objects.set(key, { bytes, modified: this.time, tag: String(++this.#made) });
   }
 
   async list(prefix: string, { after = '', limit = 1000 }: { after?: string | undefined; limit?: number | undefined } = {}) {
@@ -55,7 +56,7 @@ export class MemoryStore implements Store {
     this.#settle();
     const first = this.#from(after >= prefix ? `${after}\0` : prefix);
     const keys = this.#keys.slice(first, first + limit).filter((key) => key.startsWith(prefix));
-    const objects = keys.map((key) => ({ key, size: this.#objects.get(key)!.bytes.length, modified: this.#objects.get(key)!.modified }));
+    const objects = keys.map((key) => ({ key, size: this.#objects.get(key)!.bytes.length, modified: this.#objects.get(key)!.modified, tag: this.#objects.get(key)!.tag }));
     return { objects, next: this.#keys[first + limit]?.startsWith(prefix) ? objects.at(-1)?.key : undefined };
   }
 

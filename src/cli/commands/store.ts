@@ -82,7 +82,7 @@ type Action = (fleet: Fleet, request: Request) => Promise<number>;
 
 const ACTIONS: Readonly<Record<string, Action>> = { ls, du, rm, gc };
 
-async function ls({ store, cache }: Fleet, { wanted, long, json, printer }: Request): Promise<number> {
+async function ls({ store, cache, pointers }: Fleet, { wanted, long, json, printer }: Request): Promise<number> {
   let count = 0;
   const show = (item: Item, bytes: number | undefined): void => {
     if (json) printer.write(`${count === 0 ? '' : ','}\n  ${JSON.stringify(rowOf(item, bytes))}`);
@@ -95,7 +95,7 @@ async function ls({ store, cache }: Fleet, { wanted, long, json, printer }: Requ
   if (json) printer.write('[');
   let batch: Item[] = [];
   const flush = async (): Promise<void> => {
-    await readPointers(store, batch, (read) => show(read.item, 'archive' in read ? read.archive.size : undefined));
+    await readPointers({ store, pointers }, batch, (read) => show(read.item, 'archive' in read ? read.archive.size : undefined));
     batch = [];
   };
   for await (const item of inventory(store, cache, wanted)) {
@@ -121,23 +121,23 @@ function columns(tool: string, what: string, size: string, stored: string, origi
   return [tool.padEnd(4), what.padEnd(36), size.padStart(9), stored.padStart(10), origin.padEnd(16), platform].join(' ');
 }
 
-async function du({ store, cache }: Fleet, { wanted, json, printer }: Request): Promise<number> {
+async function du(fleet: Fleet, { wanted, json, printer }: Request): Promise<number> {
   const progress = new Progress();
-  const rows = await usage(store, cache, wanted, (count) => progress.show(formatCount(count, 'entry', 'entries')));
+  const rows = await usage(fleet, wanted, (count) => progress.show(formatCount(count, 'entry', 'entries')));
   progress.end();
   const total = rows.reduce((sum, { count, bytes }) => ({ count: sum.count + count, bytes: sum.bytes + bytes }), { count: 0, bytes: 0 });
   if (json) {
-    printer.line(JSON.stringify({ store: store.label, rows, total }, null, 2));
+    printer.line(JSON.stringify({ store: fleet.store.label, rows, total }, null, 2));
     return 0;
   }
   const line = (what: string, platform: string, count: string, bytes: string): string => `${what.padEnd(26)} ${count.padStart(8)} ${bytes.padStart(10)}  ${platform}`.trimEnd();
   printer.line(printer.paint('bold', line('what', 'platform', 'objects', 'bytes')));
   for (const { what, platform, count, bytes } of rows) printer.line(line(what, platform, String(count), formatBytes(bytes)));
-  printer.line(printer.paint('bold', line('together', store.label, String(total.count), formatBytes(total.bytes))));
+  printer.line(printer.paint('bold', line('together', fleet.store.label, String(total.count), formatBytes(total.bytes))));
   return 0;
 }
 
-async function rm({ store, cache }: Fleet, { wanted, all, yes, dryRun, printer }: Request): Promise<number> {
+async function rm({ store, cache, pointers }: Fleet, { wanted, all, yes, dryRun, printer }: Request): Promise<number> {
   const isNarrow = wanted.names.length > 0 || wanted.ecosystem !== undefined || wanted.platform !== undefined;
   if (!isNarrow && !all) throw new PkgCacheError('USAGE', 'nothing to remove was named', { hint: '--all removes everything' });
   const related: Item[] = [];
@@ -147,7 +147,7 @@ async function rm({ store, cache }: Fleet, { wanted, all, yes, dryRun, printer }
     printer.line(`nothing of that is in ${store.label}`);
     return 1;
   }
-  const removal = await planRemoval(store, items, related);
+  const removal = await planRemoval({ store, pointers }, items, related);
   for (const item of items) printer.line(lineOf(item, undefined));
   const what = `${formatCount(items.length, 'entry', 'entries')}, ${formatBytes(removal.bytes)}, from ${store.label}`;
   if (dryRun) {
@@ -174,7 +174,7 @@ async function gc(fleet: Fleet, { wanted, unused, yes, dryRun, printer }: Reques
     throw new PkgCacheError('CONFIG', 'nothing counts as unused: workers that may only read do not write down what they use', { hint: 'give those record_use, and set all_record_use = on when every worker of this store writes it down' });
   }
   const progress = new Progress();
-  const garbage = await findGarbage(fleet.store, fleet.cache, (count) => progress.show(`${count} entries looked at`));
+  const garbage = await findGarbage(fleet, (count) => progress.show(`${count} entries looked at`));
   progress.end();
   for (const { key, size, why } of garbage) printer.line(`${formatBytes(size).padStart(9)} ${key}: ${why}`);
   printer.flush();

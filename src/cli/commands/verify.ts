@@ -70,9 +70,9 @@ async function verifyStore(remove: boolean, printer: Printer): Promise<Verified>
   try {
     const items: Item[] = [];
     for await (const item of inventory(fleet.store, fleet.cache, { names: [], ecosystem: undefined, platform: undefined })) items.push(item);
-    const damaged = await verifyItems(fleet.store, items, (checked, bytes) => progress.show(`${checked} of ${items.length} checked, ${formatBytes(bytes)} read`));
+    const damaged = await verifyItems(fleet, items, (checked, bytes) => progress.show(`${checked} of ${items.length} checked, ${formatBytes(bytes)} read`));
     progress.end();
-    const certain = remove && damaged.length > 0 ? await verifyItems(fleet.store, damaged.map(({ item }) => item), () => undefined) : [];
+    const certain = remove && damaged.length > 0 ? await verifyItems(fleet, damaged.map(({ item }) => item), () => undefined) : [];
     const removed = new Set(certain.filter(({ keys }) => keys.length > 0).map(({ item }) => item.object.key));
     for (const key of new Set(certain.flatMap(({ keys }) => keys))) await fleet.store.remove(key);
     for (const { item, why } of damaged) printer.line(`damaged ${nameOf(item)} (${item.object.key}): ${why}${removed.has(item.object.key) ? '; removed' : ''}`);

@@ -1,8 +1,7 @@
 import { LAYOUT } from '../../cache/entry.ts';
-import type { LocalCache } from '../../cache/local.ts';
 import { archiveKey } from '../../fleet/objects.ts';
 import { objects } from '../../fleet/small.ts';
-import type { Store } from '../../store/store.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
 import { inventory, readPointers, type Item } from './inventory.ts';
 
 const DAY = 86_400_000;
@@ -18,7 +17,7 @@ export interface Garbage {
  * What lies in a store in vain: archives that no pointer leads to, pointers that are damaged or whose archive is gone, left probes. What is
  * younger than a day may be somebody's who is at work: an archive is stored before its pointer. Throws STORE_*.
  */
-export async function findGarbage(store: Store, cache: LocalCache, tell: (count: number) => void): Promise<Garbage[]> {
+export async function findGarbage({ store, cache, pointers }: Pick<Fleet, 'store' | 'cache' | 'pointers'>, tell: (count: number) => void): Promise<Garbage[]> {
   const now = await store.now();
   const isOld = ({ modified }: { readonly modified: number }): boolean => now - modified > DAY;
   const archives = new Map<string, { size: number; old: boolean }>();
@@ -29,7 +28,7 @@ export async function findGarbage(store: Store, cache: LocalCache, tell: (count:
   const garbage: Garbage[] = [];
   let count = 0;
   let isComplete = true;
-  await readPointers(store, items, (read) => {
+  await readPointers({ store, pointers }, items, (read) => {
     tell(++count);
     if ('damaged' in read && read.isUnreadable) return void (isComplete = false);
     const { key, size } = read.item.object;

@@ -2,9 +2,10 @@ import { LAYOUT, type EntryKey } from '../../cache/entry.ts';
 import type { LocalCache } from '../../cache/local.ts';
 import { PkgCacheError } from '../../errors.ts';
 import { readRecords } from '../../fleet/journal.ts';
-import { MAX_POINTER, archiveKey, decodePointer, type Pointer } from '../../fleet/objects.ts';
+import { archiveKey, type Pointer } from '../../fleet/objects.ts';
 import { inParallel } from '../../fleet/parallel.ts';
-import { listAll, objects, readSmall } from '../../fleet/small.ts';
+import { readTarget, targetOf, type KnownPointers } from '../../fleet/pointers.ts';
+import { listAll, objects } from '../../fleet/small.ts';
 import { entryKeyOf } from '../../fleet/tend/reconcile.ts';
 import type { Rule } from '../../policy.ts';
 import { isUnreadable } from '../../store/failure.ts';
@@ -67,20 +68,29 @@ async function namesOfOriginals(store: Store, cache: LocalCache): Promise<Map<st
 }
 
 /** The archive that an item leads to; the reason for one that leads nowhere. `isUnreadable`: it may be whole, and others may be able to read it. */
-export type Read = { readonly item: Item } & ({ readonly archive: Pointer['archive']; readonly version: string } | { readonly damaged: string; readonly isUnreadable: boolean });
+export type Read = { readonly item: Item } & ({ readonly archive: Pointer['archive'] } | { readonly damaged: string; readonly isUnreadable: boolean });
 
-/** How many pointers are read at once. */
-const AT_ONCE = 16;
+/** How many pointers are read at once: they are small, and most of the time of each is that of the network. */
+const AT_ONCE = 48;
 
-/** Reads the pointers of items, several at a time, in any order. `each` is called with what was read; one that is gone by now is left out. Throws STORE_*. */
-export async function readPointers(store: Store, items: readonly Item[], each: (read: Read) => void | Promise<void>): Promise<void> {
+/** A store, what is remembered of its pointers, and whether they are to be read all the same. */
+export interface Pointers {
+  readonly store: Store;
+  readonly pointers?: KnownPointers | undefined;
+  readonly afresh?: boolean;
+}
+
+/**
+ * Reads the pointers of items that are not known already, several at a time, in any order. `each` is called with what was read; one that is gone by now is
+ * left out. Throws STORE_*.
+ */
+export async function readPointers({ store, pointers, afresh = false }: Pointers, items: readonly Item[], each: (read: Read) => void | Promise<void>): Promise<void> {
+  const read = afresh ? readTarget : targetOf;
   await inParallel(items, AT_ONCE, async (item) => {
-    if (item.isOriginal) return await each({ item, archive: { sha256: '', size: item.object.size }, version: item.version });
+    if (item.isOriginal) return await each({ item, archive: { sha256: '', size: item.object.size } });
     try {
-      const bytes = await readSmall(store, item.object.key, MAX_POINTER);
-      if (!bytes) return;
-      const { archive, entry } = decodePointer(bytes, { ...item, name: item.name ?? '' });
-      await each({ item, archive, version: entry.version });
+      const target = await read(store, item.object, { ...item, name: item.name ?? '' }, pointers);
+      if (target) await each({ item, archive: target.archive });
     } catch (error) {
       if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
       await each({ item, damaged: error.message, isUnreadable: isUnreadable(error) });

@@ -1,7 +1,7 @@
 import { archiveKey } from '../../fleet/objects.ts';
 import { inParallel } from '../../fleet/parallel.ts';
 import type { Store } from '../../store/store.ts';
-import { readPointers, type Item } from './inventory.ts';
+import { readPointers, type Item, type Pointers } from './inventory.ts';
 
 /** How many objects are removed at once. */
 const AT_ONCE = 8;
@@ -17,12 +17,12 @@ export interface Removal {
  * Finds out what goes with `items`. Equal trees share an archive, and only entries of one package and version have equal trees, so that
  * `related` must have all of those. Throws STORE_*.
  */
-export async function planRemoval(store: Store, items: readonly Item[], related: readonly Item[]): Promise<Removal> {
+export async function planRemoval(pointers: Pointers, items: readonly Item[], related: readonly Item[]): Promise<Removal> {
   const going = new Set(items.map(({ object }) => object.key));
   const kept = new Set<string>();
   const archives = new Map<string, number>();
   let isComplete = true;
-  await readPointers(store, related, (read) => {
+  await readPointers(pointers, related, (read) => {
     if ('damaged' in read && read.isUnreadable) isComplete = false; // what it leads to is not known
     if (!('archive' in read) || read.item.isOriginal) return;
     if (going.has(read.item.object.key)) archives.set(read.archive.sha256, read.archive.size);

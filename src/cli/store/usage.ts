@@ -1,5 +1,5 @@
 import { LAYOUT } from '../../cache/entry.ts';
-import type { LocalCache } from '../../cache/local.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
 import { objects } from '../../fleet/small.ts';
 import type { Store } from '../../store/store.ts';
 import { inventory, readPointers, type Item, type Wanted } from './inventory.ts';
@@ -15,7 +15,7 @@ export interface Usage {
 }
 
 /** How much of a store is taken by what; rows of packages, then of other objects if all is asked for. Throws STORE_*. */
-export async function usage(store: Store, cache: LocalCache, wanted: Wanted, tell: (count: number) => void): Promise<Usage[]> {
+export async function usage({ store, cache, pointers }: Pick<Fleet, 'store' | 'cache' | 'pointers'>, wanted: Wanted, tell: (count: number) => void): Promise<Usage[]> {
   const items: Item[] = [];
   for await (const item of inventory(store, cache, wanted)) items.push(item);
   const rows = new Map<string, Usage>();
@@ -25,7 +25,7 @@ export async function usage(store: Store, cache: LocalCache, wanted: Wanted, tel
   };
   const seen = new Set<string>();
   let read = 0;
-  await readPointers(store, items, (found) => {
+  await readPointers({ store, pointers }, items, (found) => {
     tell(++read);
     const { ecosystem, platform, isOriginal, object } = found.item;
     const own = isOriginal ? 0 : object.size;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { PkgCacheError } from '../../errors.ts';
 import { isUnreadable } from '../../store/failure.ts';
 import type { Store } from '../../store/store.ts';
-import { payloadKey, readPointers, type Item } from './inventory.ts';
+import { payloadKey, readPointers, type Item, type Pointers } from './inventory.ts';
 
 /** An item whose bytes are not what they should be. */
 export interface Damaged {
@@ -13,11 +13,11 @@ export interface Damaged {
 }
 
 /** Reads items and what they lead to, and compares all with its hash, several at a time. An archive that several share is read once. Throws STORE_*. */
-export async function verifyItems(store: Store, items: readonly Item[], tell: (checked: number, bytes: number) => void): Promise<Damaged[]> {
+export async function verifyItems({ store, pointers }: Pointers, items: readonly Item[], tell: (checked: number, bytes: number) => void): Promise<Damaged[]> {
   const damaged: Damaged[] = [];
   const outcomes = new Map<string, Promise<Fault | undefined>>();
   let [checked, bytes] = [0, 0];
-  await readPointers(store, items, async (read) => {
+  await readPointers({ store, pointers, afresh: true }, items, async (read) => {
     const { item } = read;
     const { key } = item.object;
     if ('damaged' in read) {

@@ -4,9 +4,10 @@ import type { Listed } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
 import { AHEAD, OVERLAP, writeLost, writeRecords, type Record, type Ref } from '../journal.ts';
 import { isA } from '../../shape.ts';
-import { MAX_POINTER, decodePointer, originalKey, pointerKey, STORED_KEY } from '../objects.ts';
+import { originalKey, pointerKey, STORED_KEY } from '../objects.ts';
 import { inParallel } from '../parallel.ts';
-import { listAll, readSmall } from '../small.ts';
+import { targetOf } from '../pointers.ts';
+import { listAll } from '../small.ts';
 
 /** How many pointers are read at once. */
 const AT_ONCE = 16;
@@ -82,11 +83,11 @@ function isNamed(key: string, named: ReadonlySet<string>): boolean {
   return !found || named.has(entryId(found));
 }
 
-async function refTo({ store, log }: Fleet, { key }: Listed): Promise<Ref[]> {
-  const entryKey = entryKeyOf(key);
+async function refTo({ store, log, pointers }: Fleet, object: Listed): Promise<Ref[]> {
+  const key = entryKeyOf(object.key);
   try {
-    const bytes = await readSmall(store, key, MAX_POINTER);
-    return bytes && entryKey ? [{ key: entryKey, size: decodePointer(bytes, entryKey).entry.size }] : [];
+    const target = key && (await targetOf(store, object, key, pointers));
+    return key && target ? [{ key, size: target.size }] : [];
   } catch (error) {
     if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
     log(`reconcile: ${error.message}`);

@@ -4,8 +4,9 @@ import { isUnreadable } from '../../store/failure.ts';
 import type { Listed } from '../../store/store.ts';
 import type { Fleet } from '../fleet.ts';
 import { readRecords, type Record } from '../journal.ts';
-import { MAX_POINTER, archiveKey, decodePointer } from '../objects.ts';
-import { listAll, readSmall } from '../small.ts';
+import { archiveKey } from '../objects.ts';
+import { targetOf } from '../pointers.ts';
+import { listAll } from '../small.ts';
 import type { Remove } from './remove.ts';
 import { RENEW } from '../sync-up.ts';
 import { entryKeyOf } from './reconcile.ts';
@@ -30,9 +31,9 @@ export async function removeUnused(fleet: Fleet, now: number, remove: Remove): P
       return entryKey !== undefined && now - modified >= age && !entries.has(entryId(entryKey));
     };
     const kept = byPackage(listed.filter((object) => !isUnused(object)));
-    for (const { key } of listed.filter(isUnused)) {
+    for (const object of listed.filter(isUnused)) {
       await fleet.pace.between();
-      removed += Number(await removeEntry(fleet, key, kept.get(packageOf(key)) ?? [], remove));
+      removed += Number(await removeEntry(fleet, object, kept.get(packageOf(object.key)) ?? [], remove));
     }
   }
   for (const { key, modified } of await listAll(store, `v${LAYOUT}/originals/`)) {
@@ -52,16 +53,16 @@ function packageOf(key: string): string {
   return key.split('/').slice(4).join('/');
 }
 
-function byPackage(objects: readonly Listed[]): Map<string, string[]> {
-  const found = new Map<string, string[]>();
-  for (const { key } of objects) found.set(packageOf(key), [...(found.get(packageOf(key)) ?? []), key]);
+function byPackage(objects: readonly Listed[]): Map<string, Listed[]> {
+  const found = new Map<string, Listed[]>();
+  for (const object of objects) found.set(packageOf(object.key), [...(found.get(packageOf(object.key)) ?? []), object]);
   return found;
 }
 
 /** `kept`: pointers that stay, and may lead to the same archive. */
-async function removeEntry(fleet: Fleet, key: string, kept: readonly string[], remove: Remove): Promise<boolean> {
-  const archive = await archiveAt(fleet, key);
-  if (!(await remove(key))) return false;
+async function removeEntry(fleet: Fleet, object: Listed, kept: readonly Listed[], remove: Remove): Promise<boolean> {
+  const archive = await archiveAt(fleet, object);
+  if (!(await remove(object.key))) return false;
   if (archive === undefined || archive === UNKNOWN) return true;
   for (const other of kept) if ([archive, UNKNOWN].includes((await archiveAt(fleet, other)) ?? '')) return true;
   return await remove(archiveKey(archive));
@@ -71,11 +72,10 @@ async function removeEntry(fleet: Fleet, key: string, kept: readonly string[], r
 const UNKNOWN = 'unknown';
 
 /** The hash of the archive that a pointer leads to, if it is whole. */
-async function archiveAt({ store, log }: Fleet, key: string): Promise<string | undefined> {
-  const entryKey = entryKeyOf(key);
+async function archiveAt({ store, log, pointers }: Fleet, object: Listed): Promise<string | undefined> {
+  const key = entryKeyOf(object.key);
   try {
-    const bytes = await readSmall(store, key, MAX_POINTER);
-    return bytes && entryKey && decodePointer(bytes, entryKey).archive.sha256;
+    return key && (await targetOf(store, object, key, pointers))?.archive.sha256;
   } catch (error) {
     if (!(error instanceof PkgCacheError) || error.code !== 'ARCHIVE_INVALID') throw error;
     log(`unused: ${error.message}`);
