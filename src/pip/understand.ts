@@ -3,7 +3,7 @@ import { PkgCacheError } from '../errors.ts';
 import type { CollectDetails } from './collect/job.ts';
 import type { InstallContext } from '../context.ts';
 import { builtPlatform, wheelPlatform } from './platform.ts';
-import { describeEnvironment, factsOf, pipOf, userBase, type Memory, type PythonEnvironment } from './python/environment.ts';
+import { describeEnvironment, factsOf, pipOf, sitePathsOf, userBase, type Memory, type PythonEnvironment } from './python/environment.ts';
 import { interpreterNamed, interpreterOf, type Interpreter } from './python/interpreter.ts';
 import { layoutFor, type Destination, type Layout } from './python/schemes.ts';
 import { recognise } from './recognise/argv.ts';
@@ -55,7 +55,9 @@ function understandOrThrow(context: InstallContext): Understood | LeftToPip {
 
   const { request } = recognition;
   const facts = interpreter === own ? ownFacts : factsOf(interpreter, memory, context.env);
-  const python = describeEnvironment(interpreter, facts, pipOf(own, ownFacts, context, memory), context);
+  const ownSites = sitePathsOf(own, ownFacts, context);
+  const sites = interpreter === own ? ownSites : sitePathsOf(interpreter, facts, context);
+  const python = describeEnvironment(interpreter, facts, pipOf(own, ownSites, context.env, memory), sites);
   const origin = originFingerprint(request);
   const refusal = whyNotObserved(request, python, context.env, origin.credentialed);
   if (refusal !== undefined) return { leftToPip: refusal, isInstall: true };

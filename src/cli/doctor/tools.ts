@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import type { Env } from '../../config.ts';
 import { factsOf as npmFacts } from '../../npm/facts.ts';
-import { describeEnvironment, factsOf, pipOf, type Memory, type PythonEnvironment } from '../../pip/python/environment.ts';
+import { describeEnvironment, factsOf, pipOf, sitePathsOf, type Memory, type PythonEnvironment } from '../../pip/python/environment.ts';
 import { interpreterOf } from '../../pip/python/interpreter.ts';
 import { realTool, toolsOnPath, type Found } from '../tools.ts';
 import { checksOf, explained, type Check } from './check.ts';
@@ -50,7 +50,8 @@ function describeTool(name: (typeof TOOLS)[number], path: string, env: Env, memo
 function environmentOf(pip: string, env: Env, home: string, memory: Memory): PythonEnvironment {
   const interpreter = interpreterOf(pip, env);
   const facts = factsOf(interpreter, memory, env);
-  return describeEnvironment(interpreter, facts, pipOf(interpreter, facts, { env, home }, memory), { env, home });
+  const sites = sitePathsOf(interpreter, facts, { env, home });
+  return describeEnvironment(interpreter, facts, pipOf(interpreter, sites, env, memory), sites);
 }
 
 /** Where the pip that is found on PATH installs to; undefined where there is none, or one that is left alone. */

@@ -48,12 +48,12 @@ export interface Caller {
 }
 
 /**
- * Finds the pip package that `interpreter` would import, which may be that of PYTHONPATH or of the user's site, and asks it what only
- * it knows, remembered by its sources' hash.
+ * Finds the pip package that `interpreter` would import, the first of its `sitePaths` (`sitePathsOf`), which may be that of PYTHONPATH or
+ * of the user's site, and asks it what only it knows, remembered by its sources' hash.
  * Throws UNRECOGNISED for a pip without `--report` (before 23.0 it was experimental and said so on each use).
  */
-export function pipOf(interpreter: Interpreter, facts: InterpreterFacts, { env, home }: Caller, memory: Memory): RunningPip {
-  const directory = sitePathsOf(interpreter, facts, { env, home }).find((path) => existsSync(join(path, 'pip', '__init__.py')));
+export function pipOf(interpreter: Interpreter, sitePaths: readonly string[], env: Env, memory: Memory): RunningPip {
+  const directory = sitePaths.find((path) => existsSync(join(path, 'pip', '__init__.py')));
   if (directory === undefined) throw new PkgCacheError('UNRECOGNISED', `${interpreter.executable} has no pip`);
   const read = (...path: string[]): string => readFileSync(join(directory, 'pip', ...path), 'utf8');
   const version = /^__version__ = "([^"]+)"$/m.exec(read('__init__.py'))?.[1];
@@ -67,19 +67,19 @@ export function pipOf(interpreter: Interpreter, facts: InterpreterFacts, { env, 
 }
 
 /** Puts together what is known about the environment that an install goes to. */
-export function describeEnvironment(interpreter: Interpreter, facts: InterpreterFacts, pip: RunningPip, caller: Caller): PythonEnvironment {
+export function describeEnvironment(interpreter: Interpreter, facts: InterpreterFacts, pip: RunningPip, sitePaths: readonly string[]): PythonEnvironment {
   return {
     interpreter,
     facts,
     // A cached answer may be from before the last reboot.
     markers: { ...facts.markers, platform_release: release(), platform_version: kernelVersion() },
-    sitePaths: sitePathsOf(interpreter, facts, caller),
+    sitePaths,
     pip,
   };
 }
 
 /** Where an interpreter looks for packages, in its order. Throws UNRECOGNISED for an archive in PYTHONPATH, which is not looked into. */
-function sitePathsOf(interpreter: Interpreter, facts: InterpreterFacts, { env, home }: Caller): string[] {
+export function sitePathsOf(interpreter: Interpreter, facts: InterpreterFacts, { env, home }: Caller): string[] {
   const userSite = userSitePath(interpreter, facts, env, home);
   // An empty part is the current directory.
   const pythonPath = (env['PYTHONPATH'] ?? '') === '' ? [] : (env['PYTHONPATH'] ?? '').split(':').map((path) => resolve(path));
