@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeSdist } from '../support/sdist.ts';
 import type { Venv } from '../support/venv.ts';
@@ -81,6 +83,17 @@ describe('a set of which a part is cached', () => {
     expect(shim.stdout).toContain('Successfully uninstalled part-two-1');
     expect(told(shim.stdout)).toEqual(told(pip.stdout));
     expect(actual).toEqual(expected);
+  });
+
+  it('runs nothing that lies in the working directory', async () => {
+    const cwd = join(world.root, 'checkout');
+    mkdirSync(cwd);
+    for (const module of ['json', 'logging', 'zipfile', 'inspect', 'pathlib', 'os', 'subprocess']) writeFileSync(join(cwd, `${module}.py`), `raise SystemExit('${module} of the checkout was run')\n`);
+    for (const args of [[], ['--python', (await world.venv()).dir]]) {
+      const outcome = await worker.pip(await world.venv(), [...args, 'install', ...CACHED, missing()], { cwd });
+      expect(outcome).toMatchObject({ code: 0, stderr: '' });
+      expect(served(outcome.stdout)).toHaveLength(2);
+    }
   });
 
   it('asks the index for nothing that the cache has', async () => {

@@ -327,6 +327,8 @@ def follow_to_other_python(cache, this):
 # As in run.ts.
 BOOTSTRAP = """
 import sys
+by_path = sys.path[:1] == ['']
+if by_path: del sys.path[0]
 with open(sys.argv[1], 'rb') as file: code = file.read()
 exec(compile(code, sys.argv[1], 'exec'))
 """
@@ -350,8 +352,8 @@ def main():
     this, script = sys.argv[1:3]
     sys.argv = sys.argv[2:]
     # What `python SCRIPT` has there; neither has anything with `-P` or `-I`.
-    if sys.path and sys.path[0] == "":
-        sys.path[0] = os.path.dirname(os.path.realpath(script))
+    if by_path:  # by BOOTSTRAP
+        sys.path.insert(0, os.path.dirname(os.path.realpath(script)))
     try:
         cache = Cache(os.path.dirname(this))
         import_pip(script)

@@ -42,9 +42,11 @@ export interface RunRequest {
   readonly note: (text: string) => void;
 }
 
-/** As in inside.py. */
+/** As in inside.py. `-c` puts the working directory first on the path of modules, where a stranger's checkout may have a `json.py`. */
 const BOOTSTRAP = `
 import sys
+by_path = sys.path[:1] == ['']
+if by_path: del sys.path[0]
 with open(sys.argv[1], 'rb') as file: code = file.read()
 exec(compile(code, sys.argv[1], 'exec'))
 `;
