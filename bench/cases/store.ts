@@ -11,18 +11,18 @@ import type { Case } from './case.ts';
 interface Operation {
   readonly name: string;
   readonly args: readonly string[];
-  /** What the cache of a worker still has when it begins: nothing, all but what it knows of the store, everything. */
+  /** What the cache of a worker still has when it begins: nothing, all but what it knows of the store (of which the journal is gone, too), everything. */
   readonly cache: 'empty' | 'entries' | 'all';
 }
 
 const OPERATIONS: readonly Operation[] = [
-  { name: 'sync --once, of a worker that knows nothing of the store', args: ['sync', '--once'], cache: 'entries' },
   { name: 'store du, first', args: ['store', 'du'], cache: 'empty' },
   { name: 'store du, again', args: ['store', 'du'], cache: 'all' },
   { name: 'store gc --dry-run, first', args: ['store', 'gc', '--dry-run'], cache: 'empty' },
   { name: 'store gc --dry-run, again', args: ['store', 'gc', '--dry-run'], cache: 'all' },
   { name: 'verify --store', args: ['verify', '--store'], cache: 'empty' },
   { name: 'warm', args: ['warm', '--strict'], cache: 'empty' },
+  { name: 'sync --once, after a kill before anything was written down', args: ['sync', '--once'], cache: 'entries' },
 ];
 
 /**
@@ -44,7 +44,7 @@ export const store: Case = async ({ lab, source, rounds }) => {
     const rows: Row[] = [];
     for (const operation of OPERATIONS.filter(({ name }) => wanted === undefined || name.startsWith(wanted))) {
       process.stderr.write(` ${operation.name}\n`);
-      const ways = [OURS, OTHER].map((name, at) => way(lab, name, at === 0 ? source : other, operation, env, full));
+      const ways = [OURS, OTHER].map((name, at) => way(lab, name, at === 0 ? source : other, operation, { env, full, journal: join(s3.data, 'objects', s3.bucket, 'bench/v1/journal') }));
       rows.push(compare(measure(ways, rounds), `${operation.name}; ${count} entries`, OURS, OTHER, { kind: 'ratio', limit: 1 / 3 }));
     }
     return rows;
@@ -53,14 +53,24 @@ export const store: Case = async ({ lab, source, rounds }) => {
   }
 };
 
+interface Place {
+  readonly env: Env;
+  /** A cache that has all entries. */
+  readonly full: string;
+  /** Where the server keeps the journal. */
+  readonly journal: string;
+}
+
 const OURS = 'this checkout';
 const OTHER = 'the other checkout';
 
-function way(lab: Lab, name: string, checkout: string, { args, cache }: Operation, env: Env, full: string): Way {
+function way(lab: Lab, name: string, checkout: string, { args, cache }: Operation, { env, full, journal }: Place): Way {
   const directory = cache === 'entries' ? full : lab.path(`cache-${name.replaceAll(' ', '-')}`);
   const run = (): number => pkgCache(lab, checkout, args, { ...env, PKG_CACHE_DIR: directory });
   const prepare = (): void => {
-    if (cache !== 'all') rmSync(cache === 'entries' ? join(directory, 'v1/state') : directory, { recursive: true, force: true });
+    if (cache === 'all') return;
+    const lost = cache === 'entries' ? [join(directory, 'v1/state'), journal] : [directory];
+    for (const path of lost) rmSync(path, { recursive: true, force: true });
   };
   return { name, prepare, run };
 }

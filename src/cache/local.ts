@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, rmdirSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { PkgCacheError, systemCode } from '../errors.ts';
 import { LAYOUT, entryId, parseFiles, serialiseFiles, type Entry, type EntryFile, type EntryKey } from './entry.ts';
@@ -252,6 +252,7 @@ export class Staging {
   readonly #cache: LocalCache;
   readonly #id: string;
   readonly #base: string;
+  #isDiscarded = false;
 
   constructor(cache: LocalCache, id: string, base: string) {
     this.#cache = cache;
@@ -288,10 +289,13 @@ export class Staging {
     return this.publishEntry(entry, filesJson);
   }
 
-  /** As `publish`, for an entry whose manifest exists already (pulled from a store). Throws ENTRY_INVALID for one that could not be read again. */
-  publishEntry<Meta>(entry: Entry<Meta>, filesJson: string): LocalEntry<Meta> {
+  /**
+   * As `publish`, for an entry whose manifest exists already (pulled from a store). Without `filesJson` that lies there already. Throws ENTRY_INVALID for one
+   * that could not be read again.
+   */
+  publishEntry<Meta>(entry: Entry<Meta>, filesJson?: string): LocalEntry<Meta> {
     asA(ENTRY, entry, 'ENTRY_INVALID', `the manifest of ${entry.key.name}`); // else nobody would find it
-    writeFileSync(join(this.dir, 'files.json'), filesJson);
+    if (filesJson !== undefined) writeFileSync(join(this.dir, 'files.json'), filesJson);
     const manifest = JSON.stringify(entry);
     writeFileSync(join(this.dir, 'entry.json'), manifest);
     const hash = sha256(manifest);
@@ -299,7 +303,6 @@ export class Staging {
     for (const path of [this.dir, this.tree]) chmodSync(path, 0o755);
     for (const name of ['files.json', 'entry.json', 'entry.sha256']) chmodSync(join(this.dir, name), 0o644);
     const target = this.#cache.entryDir(this.#id);
-    mkdirSync(join(target, '..'), { recursive: true });
     try {
       for (let attempt = 0; attempt < 2; attempt++) {
         if (this.#appear(target)) return { id: this.#id, dir: target, entry, hash };
@@ -316,7 +319,7 @@ export class Staging {
   /** Renames what was staged to its place; false if something is there. */
   #appear(target: string): boolean {
     try {
-      renameSync(this.dir, target);
+      makingParent(target, () => renameSync(this.dir, target));
       return true;
     } catch (error) {
       const code = systemCode(error);
@@ -335,6 +338,8 @@ export class Staging {
 
   /** Removes what was staged. Harmless after `publish`. */
   discard(): void {
+    if (this.#isDiscarded) return;
+    this.#isDiscarded = true;
     try {
       // All that is left after `publish`; looking through a directory first takes many times as long.
       unlinkSync(join(this.#base, OWNER));
@@ -342,6 +347,17 @@ export class Staging {
     } catch {
       rmSync(this.#base, { recursive: true, force: true });
     }
+  }
+}
+
+/** Runs `work`, and once more when the directory that `path` is to be in was not there: it mostly is, and to ask first takes longer than that. */
+function makingParent(path: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    mkdirSync(dirname(path), { recursive: true });
+    work();
   }
 }
 

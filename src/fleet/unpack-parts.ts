@@ -26,12 +26,12 @@ export async function unpackInParts(cache: LocalCache, { entry, source, ...rest 
   const staging = cache.stage(entry.key);
   try {
     const trusted = 'trusted' in rest && rest.trusted;
-    const { list, parts, check } = beginUnpacking(source, staging.dir, expectedOf(entry), { trusted, ways });
+    const { parts, check } = beginUnpacking(source, staging.dir, expectedOf(entry), { trusted, ways });
     const done = Promise.allSettled(parts.map(run));
     const failures = (await whileAtWork(check, done)).flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []));
     const failure = failures.find((each) => each !== LOST) ?? failures[0];
     if (failure) throw failure;
-    staging.publishEntry(entry, list);
+    staging.publishEntry(entry);
   } finally {
     staging.discard();
   }

@@ -49,8 +49,8 @@ export function unpack(cache: LocalCache, makers: Makers, unpacking: Unpacking):
   const staging = cache.stage(entry.key);
   try {
     // Whoever made an archive had hashed every file. To hash the same bytes twice would take longer than all the rest.
-    const list = unpackEntry(source, staging.dir, expectedOf(entry), { trusted });
-    staging.publishEntry(entry, list);
+    unpackEntry(source, staging.dir, expectedOf(entry), { trusted });
+    staging.publishEntry(entry);
   } finally {
     staging.discard();
   }
