@@ -42,6 +42,7 @@ describe('of pip', () => {
     const worker = lab.world.worker();
     const file = join(lab.world.root, 'requirements.txt');
     writeFileSync(file, 'ash==1.0\nbirch==1.0\n');
+    writeFileSync(join(lab.world.root, 'venv.py'), "raise SystemExit('the working directory is where modules come from')");
     const { code, stdout } = await add(worker, ['-r', 'requirements.txt'], { cwd: dirname(file) });
     expect({ code, end: stdout.split('\n').at(-2) }).toEqual({ code: 0, end: '2 of 2 packages in the cache, 2 new entries' });
     expect((await worker.rows()).map(({ status }) => status)).toEqual(['cached', 'cached']);

@@ -32,7 +32,8 @@ function interpreterFor(python: string | undefined, { env, cwd }: Surroundings):
 /** What is configured for the environment that is meant counts in the one that is made. */
 function makeEnvironment(directory: string, { executable, venv, binary }: Interpreter, { cache, env }: Surroundings): void {
   try {
-    execFileSync(executable, ['-m', 'venv', '--without-pip', directory], { env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    // Isolated: `-m` alone looks for modules in the working directory first.
+    execFileSync(executable, ['-I', '-m', 'venv', '--without-pip', directory], { env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   } catch (cause) {
     throw new PkgCacheError('USAGE', `${executable} -m venv does not work`, { hint: 'some systems have it in a package of its own: python3-venv', cause });
   }
