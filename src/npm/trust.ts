@@ -21,7 +21,7 @@ export function whyNotTrusted(tree: TreeMeta, hidden: Lock, project: ScriptPolic
   const built = tree.built.find((location) => !mayBeBuilt.has(location) || !hidden.packages.has(location));
   if (built !== undefined) return `${built} has no install scripts to be run`;
   for (const [location, entry] of hidden.packages) {
-    if (JSON.stringify(entry) !== JSON.stringify(lock.packages.get(location))) return `${location} is another one than in the lockfile`;
+    if (!isSame(entry, lock.packages.get(location))) return `${location} is another one than in the lockfile`;
   }
   const missing = missingFrom(hidden, lock, request);
   if (missing !== undefined) return `${missing} is missing`;
@@ -39,6 +39,16 @@ export function whyNotTrusted(tree: TreeMeta, hidden: Lock, project: ScriptPolic
   const needless = tree.empty?.find((path) => leftOut?.has(path) !== true);
   const bins = binsOf(hidden);
   return stray?.[0] ?? link?.[0] ?? needless ?? tree.bins.find(([path, target]) => !isBin(bins, path, target))?.[0];
+}
+
+/** What is too deep to be written down is not the same either. */
+function isSame(entry: LockPackage, own: LockPackage | undefined): boolean {
+  try {
+    return JSON.stringify(entry) === JSON.stringify(own);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return false;
+  }
 }
 
 /** Where two things lie at one place, one of them may be what nobody has compared with the lockfile. */

@@ -52,6 +52,12 @@ describe('a tree that somebody has made', () => {
     expect(judge(tree)).toBeTypeOf('string');
   });
 
+  it('is not with a hidden lockfile that is too deep to be compared', () => {
+    const deep = JSON.stringify({ lockfileVersion: 3, packages: { ...PACKAGES, 'node_modules/a': 'DEEP' } }).replace('"DEEP"', `{"engines":${'['.repeat(50_000)}${']'.repeat(50_000)}}`);
+    const lock = parseLock(JSON.stringify({ lockfileVersion: 3, packages: PACKAGES }));
+    expect(whyNotTrusted(TREE, parseLock(deep), { lock, manifest: '{}' }, requestOf('ci', world(directory({ 'package.json': '{}' }))))).toBeTypeOf('string');
+  });
+
   it('is not with odd directories', () => {
     for (const odd of [null, 'text', [null], [['one']], [{}]]) expect(judge({ empty: odd as never })).toBe('it is no tree');
   });

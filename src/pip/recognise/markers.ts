@@ -44,9 +44,13 @@ export function parseMarker(text: string): Marker {
 }
 
 /** Reads a marker from where the scanner stands, and the white space after it. */
-export function readMarker(scanner: Scanner): Marker {
-  return readSeries(scanner, OR, 'any', () => readSeries(scanner, AND, 'all', () => readAtom(scanner)));
+export function readMarker(scanner: Scanner, depth = 0): Marker {
+  if (depth > MAX_DEPTH) scanner.fail('fewer parentheses');
+  return readSeries(scanner, OR, 'any', () => readSeries(scanner, AND, 'all', () => readAtom(scanner, depth)));
 }
+
+/** How many parentheses may be in each other: Python itself does not get through hundreds. */
+const MAX_DEPTH = 50;
 
 function readSeries(scanner: Scanner, word: RegExp, kind: 'any' | 'all', readPart: () => Marker): Marker {
   const first = readPart();
@@ -57,15 +61,15 @@ function readSeries(scanner: Scanner, word: RegExp, kind: 'any' | 'all', readPar
   return kind === 'any' ? { any: parts } : { all: parts };
 }
 
-function readAtom(scanner: Scanner): Marker {
+function readAtom(scanner: Scanner, depth: number): Marker {
   scanner.skipSpace();
-  const marker = scanner.takeChar('(') ? readGroup(scanner) : readComparison(scanner);
+  const marker = scanner.takeChar('(') ? readGroup(scanner, depth) : readComparison(scanner);
   scanner.skipSpace();
   return marker;
 }
 
-function readGroup(scanner: Scanner): Marker {
-  const marker = readMarker(scanner);
+function readGroup(scanner: Scanner, depth: number): Marker {
+  const marker = readMarker(scanner, depth + 1);
   if (!scanner.takeChar(')')) scanner.fail('a closing parenthesis');
   return marker;
 }

@@ -53,6 +53,10 @@ describe('markers', () => {
     expect(evaluate('sys_platform == "darwin" and platform_release >= "5"', [], env)).toBe(false);
   });
 
+  it('refuse parentheses that are too deep to be walked through', () => {
+    expect(() => parseMarker('('.repeat(16_000))).toThrow(expect.objectContaining({ code: 'UNRECOGNISED' }));
+  });
+
   it.each(['', 'python_version', 'python_version > 3', 'unknown == "x"', '(os_name == "nt"', 'os_name == "nt" xor os_name == "x"', 'extras == "x"', "os_name == 'a\\'"])(
     'refuse %j',
     (text) => {
