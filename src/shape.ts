@@ -55,6 +55,9 @@ export const text: Shape<string> = (value) => {
   return NOT_PRINTABLE.test(value) ? 'holds a control character' : undefined;
 };
 
+/** Any text at all: for what is compared or looked up, or shown by somebody who sees to it that it can be. */
+export const anyText: Shape<string> = (value) => (typeof value === 'string' ? undefined : 'is no text');
+
 /** As `text`, of any number of lines. */
 export const lines: Shape<string> = (value) => (typeof value === 'string' ? text(value.replaceAll('\n', ' ')) : 'is no text');
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { hostname } from 'node:os';
 import { systemCode } from '../errors.ts';
 import { sha256 } from '../hash.ts';
+import { count, isA, object, text } from '../shape.ts';
 
 /**
  * A claim says "somebody is at work on this already". It saves work and nothing else: whatever is done under a claim
@@ -110,15 +111,17 @@ function openNew(path: string): number {
   }
 }
 
+/** Whose claim is by nobody who can be told counts as held, until it is silent for too long. */
+const HOLDER = object<{ readonly pid: number; readonly host: string }>({ pid: count, host: text });
+
 function isAbandoned(path: string): boolean {
   let silence = 0;
   try {
     silence = Date.now() - statSync(path).mtimeMs;
     // A clock that jumped back makes files from "the future": those count from the moment of the jump.
     if (silence > SILENCE_LIMIT || silence < -SILENCE_LIMIT) return true;
-    const holder = JSON.parse(readFileSync(path, 'utf8')) as { pid?: unknown; host?: unknown };
-    if (holder.host !== hostIdentity() || typeof holder.pid !== 'number') return false;
-    return !isAlive(holder.pid);
+    const holder: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    return isA(HOLDER, holder) && holder.host === hostIdentity() && !isAlive(holder.pid);
   } catch (error) {
     return systemCode(error) === 'ENOENT' || (error instanceof SyntaxError && silence > NAMELESS_LIMIT);
   }

@@ -1,3 +1,4 @@
+import { PkgCacheError } from '../errors.ts';
 import { sha256 } from '../hash.ts';
 
 /** Version of the layout of keys, entries and objects. A reader ignores what another version wrote. */
@@ -76,5 +77,14 @@ export function fileOf([path, size, sha256, executable, mtime]: FileRow): EntryF
 
 /** Reads what `serialiseFiles` wrote. Throws on anything else; whoever calls it has checked the hash before. */
 export function parseFiles(text: string): EntryFile[] {
-  return (JSON.parse(text) as FileRow[]).map(fileOf);
+  const rows: unknown = JSON.parse(text);
+  if (!Array.isArray(rows) || !rows.every(isRow)) throw new PkgCacheError('ENTRY_INVALID', 'the file list has something other than rows');
+  return rows.map(fileOf);
+}
+
+/** By index, as `fileOf` takes it apart: there may be tens of thousands. */
+function isRow(row: unknown): row is FileRow {
+  if (!Array.isArray(row)) return false;
+  const mtime: unknown = row[4];
+  return typeof row[0] === 'string' && typeof row[1] === 'number' && typeof row[2] === 'string' && (mtime === null || typeof mtime === 'number');
 }

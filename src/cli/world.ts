@@ -10,12 +10,14 @@ import type { Pace } from '../fleet/pace.ts';
 import { Spool } from '../fleet/spool.ts';
 import { alsoTold, openLog } from '../log.ts';
 import { keepHouse } from './housekeeping.ts';
-import { collect as collectNpm, type CollectDetails as NpmDetails } from '../npm/collect.ts';
+import { collect as collectNpm } from '../npm/collect.ts';
+import { COLLECT_DETAILS } from '../npm/details.ts';
 import { isTreeKey } from '../npm/entry.ts';
-import { prepareTree, type PrepareDetails } from '../npm/prepared.ts';
+import { PREPARE_DETAILS, prepareTree } from '../npm/prepared.ts';
 import { collect as collectPip } from '../pip/collect/collect.ts';
-import type { CollectDetails as PipDetails } from '../pip/collect/job.ts';
+import { spooledDetails } from '../pip/collect/details.ts';
 import { Policy } from '../policy.ts';
+import { asA } from '../shape.ts';
 import { noteRealInstall } from '../stats/record.ts';
 import type { Store } from '../store/store.ts';
 import { FleetWorld, type OpenFleet } from './fleet-world.ts';
@@ -42,6 +44,9 @@ export interface OpenOptions {
   readonly tell?: (message: string) => void;
 }
 
+/** In messages, of what an install has left to be done in the background. */
+const A_JOB = 'a job that was left';
+
 /** Opens the configured cache. Throws CONFIG, CACHE_UNUSABLE. */
 export function openWorld({ afresh = false, tell }: OpenOptions = {}): World {
   process.umask(0o022); // what goes into the cache is for all users of this machine
@@ -63,10 +68,10 @@ export function openWorld({ afresh = false, tell }: OpenOptions = {}): World {
   };
   const kept = openLog(cache, settings.logDays);
   const log = tell ? alsoTold(kept, tell) : kept;
-  const assemblers: BackgroundOptions['assemblers'] = { npm: (from, details, owner) => prepareTree(from, details as PrepareDetails, owner) };
+  const assemblers: BackgroundOptions['assemblers'] = { npm: (from, details, owner) => prepareTree(from, asA(PREPARE_DETAILS, details, 'UNRECOGNISED', A_JOB), owner) };
   const collectors: BackgroundOptions['collectors'] = {
-    pip: (into, details, willCreate) => collectPip(into, details as PipDetails, willCreate, policy),
-    npm: (into, details, willCreate) => collectNpm(into, details as NpmDetails, willCreate, policy),
+    pip: (into, details, willCreate) => collectPip(into, asA(spooledDetails(into.path('spool', 'reports')), details, 'UNRECOGNISED', A_JOB), willCreate, policy),
+    npm: (into, details, willCreate) => collectNpm(into, asA(COLLECT_DETAILS, details, 'UNRECOGNISED', A_JOB), willCreate, policy),
   };
   const fleet = store === undefined ? undefined : new FleetWorld({ cache, location: store, openStore: () => openStore(store), settings, allowed: (key) => policy.whyNot(key) === undefined && !isYanked(cache.root, key), isPending: (id) => existsSync(cache.path('spool', 'uploads', id)), afresh, log });
   const openUploads = store === undefined || settings.readOnly ? undefined : (): Promise<Store> => openStore(store);

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { LocalCache } from '../cache/local.ts';
 import type { Position } from './journal.ts';
+import { count, finite, lines, list, matching, maybe, object, readA, record, text, type Shape } from '../shape.ts';
 import { remember } from './remembered.ts';
 import { fleetStateFile } from './start.ts';
 
@@ -37,6 +37,25 @@ export interface FleetFacts {
   readonly tended?: string;
 }
 
+const FACTS: Shape<FleetFacts> = object<FleetFacts>({
+  syncedAt: maybe(finite),
+  broughtDown: maybe(count),
+  sentUp: maybe(count),
+  behind: maybe(count),
+  problem: maybe(lines),
+  worker: maybe(matching(/^[0-9a-f]+$/, 'name of a worker')),
+  triedAt: maybe(finite),
+  read: maybe(record(object<Position>({ journal: maybe(text), recent: list(text) }))),
+  snapshot: maybe(text),
+  warmedAt: maybe(finite),
+  coldTries: maybe(count),
+  live: maybe(text),
+  deniedAt: maybe(finite),
+  recordedAt: maybe(finite),
+  passed: maybe(text),
+  tended: maybe(text),
+});
+
 /** The facts in a file, one for each location of a store. Whatever cannot be read counts as nothing known. */
 export class FleetState {
   readonly #path: string;
@@ -46,12 +65,7 @@ export class FleetState {
   }
 
   read(): FleetFacts {
-    try {
-      const facts: unknown = JSON.parse(readFileSync(this.#path, 'utf8'));
-      return facts instanceof Object && !Array.isArray(facts) ? facts : {};
-    } catch {
-      return {};
-    }
+    return readA(FACTS, this.#path) ?? {};
   }
 
   /** Notes that the first interval begins now; whether it did. */

@@ -1,7 +1,8 @@
 import { unsafePath } from '../archive/paths.ts';
 import type { EntryKey } from '../cache/entry.ts';
-import { count, lines, list, maybe, object, oneOf, text, textUnless, tuple, type Shape } from '../shape.ts';
+import { anyText, count, lines, list, maybe, object, oneOf, text, textUnless, tuple, type Shape } from '../shape.ts';
 import type { BuiltMeta } from './built/key.ts';
+import type { Captured } from './capture.ts';
 import { isTreeKey, type PackageMeta, type TreeMeta } from './entry.ts';
 
 /** Below the directory that it is joined to. */
@@ -22,15 +23,18 @@ export const PACKAGE_META = object<PackageMeta>({
 });
 
 /** Locations are compared with the lockfile; '' is the project. */
-const TREE_META = object<TreeMeta>({
+const CAPTURED_TREE = {
   packages: list(PAIR),
   links: list(LINK),
-  unsupported: list(text),
   built: list(text),
   unreviewed: list(tuple<readonly [string, string]>(text, lines)),
   empty: maybe(list(PATH)),
   bins: list(LINK),
-});
+} as const;
+const TREE_META = object<TreeMeta>({ ...CAPTURED_TREE, unsupported: list(text) });
+
+/** What was made of a project, before it is an entry. */
+export const CAPTURED: Shape<Captured> = object<Captured>({ ...CAPTURED_TREE, hidden: anyText });
 
 const BUILT_META = object<BuiltMeta>({
   integrity: text,

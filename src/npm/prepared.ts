@@ -5,6 +5,8 @@ import { Shelf, type Ownership } from '../cache/shelf.ts';
 import { entryId, type EntryKey } from '../cache/entry.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { sha256 } from '../hash.ts';
+import { ENTRY_KEY } from '../manifest.ts';
+import { anyText, anything, count, finite, flag, hash256, list, maybe, object, oneOf, readA, text, tuple, type Shape } from '../shape.ts';
 import type { BuiltEntry } from './built/find.ts';
 import type { BuiltMeta, Ingredients } from './built/key.ts';
 import type { TreeEntry, TreeMeta } from './entry.ts';
@@ -12,7 +14,7 @@ import { parseLock, type Lock } from './lockfile.ts';
 import type { Summary } from './output.ts';
 import { findPackages, packagesOfTree } from './packages.ts';
 import { ReadyPackages } from './ready-packages.ts';
-import { areUntouched, bootId, directoriesOf, readJson, readSeal, type Directories } from './seal.ts';
+import { areUntouched, bootId, DIRECTORIES, directoriesOf, readDirectories, type Directories } from './seal.ts';
 import { assemble } from './stage.ts';
 
 /** A tree that is to be put together in advance. */
@@ -38,6 +40,24 @@ export interface Known {
   readonly bytes: number;
 }
 
+const KNOWN = object<Known>({
+  manifest: hash256,
+  built: list(tuple<Known['built'][number]>(text, object<Ingredients>({ name: text, version: text, integrity: text, closure: list(text) }), hash256)),
+  runs: list(text),
+  summary: object<Summary>({
+    added: count,
+    funded: count,
+    deprecated: list(tuple<readonly [string, string]>(text, anyText)),
+    unsupported: list(tuple<readonly [string, unknown]>(text, anything)),
+    unreviewed: list(tuple<readonly [string, string]>(text, anyText)),
+  }),
+  entries: count,
+  bytes: count,
+});
+
+/** Of `details` in a job that waits. */
+export const PREPARE_DETAILS: Shape<PrepareDetails> = object<PrepareDetails>({ key: ENTRY_KEY, known: KNOWN, packages: maybe(flag) });
+
 /** Trees of fewer packages than this are put together as fast as a process starts. */
 export const MANY_PACKAGES = 20;
 
@@ -49,14 +69,14 @@ export function isPrepared(cache: LocalCache, owner: Ownership, key: EntryKey): 
 /** What is known of a tree of which there is a copy. */
 export function peekPrepared(cache: LocalCache, owner: Ownership, id: string): Known | undefined {
   const { first } = new Shelf(cache, owner, id);
-  return first === undefined ? undefined : readSeal<Seal>(join(first, SEAL), FORM)?.known;
+  return first === undefined ? undefined : readA(SHAPE, join(first, SEAL))?.known;
 }
 
 /** Moves a copy of the whole tree to `destination`, if there is one that nobody has touched, and of which is known what is `wanted`; what is known. */
 export function takePrepared(cache: LocalCache, owner: Ownership, id: string, destination: string, wanted: (known: Known) => boolean): Known | undefined {
   let sealed: Seal | undefined;
   const taken = new Shelf(cache, owner, id).take(destination, (copy) => {
-    sealed = readSeal<Seal>(join(copy, SEAL), FORM);
+    sealed = readA(SHAPE, join(copy, SEAL));
     return sealed !== undefined && wanted(sealed.known) && isUntouched(copy, sealed);
   });
   return taken === 'taken' ? sealed?.known : undefined;
@@ -104,7 +124,7 @@ export function readHidden({ dir, entry }: TreeEntry): Lock | undefined {
 const SEAL = 'seal.json';
 const INNER = 'directories.json';
 
-/** Of a seal (`readSeal`). */
+/** Of a seal; those of other versions have others. */
 const FORM = 6;
 
 interface Seal {
@@ -115,6 +135,8 @@ interface Seal {
   readonly directories: Directories;
   readonly known: Known;
 }
+
+const SHAPE: Shape<Seal> = object<Seal>({ form: oneOf(FORM), boot: anyText, made: finite, directories: DIRECTORIES, known: KNOWN });
 
 /** Nobody cleans up by age what is younger than this (milliseconds): then it is enough to look at packages' own directories. */
 const YOUNG = 3_600_000;
@@ -134,5 +156,5 @@ const PACKAGES = /(?:^|\/)node_modules(?:\/@[^/]+)?(?:\/[^/]+)?$/;
 function isUntouched(root: string, { boot, made, directories }: Seal): boolean {
   if (boot !== bootId() || !areUntouched(root, directories)) return false;
   const age = Date.now() - made;
-  return (age >= 0 && age < YOUNG) || areUntouched(root, readJson(join(root, INNER)) as Directories | undefined);
+  return (age >= 0 && age < YOUNG) || areUntouched(root, readDirectories(join(root, INNER)));
 }

@@ -8,7 +8,8 @@ import { PkgCacheError } from '../errors.ts';
 import type { BuiltEntry } from './built/find.ts';
 import { copyPackage, modesOf, type CopyContext } from './copy-package.ts';
 import type { PackageEntry } from './entry.ts';
-import { areUntouched, bootId, directoriesOf, readSeal, type Directories } from './seal.ts';
+import { anyText, count, object, oneOf, readA, type Shape } from '../shape.ts';
+import { areUntouched, bootId, DIRECTORIES, directoriesOf, type Directories } from './seal.ts';
 
 /**
  * Ready copies of packages (shelf.ts), of which a tree that was never put together before takes one rename each. They are told from those that
@@ -37,7 +38,7 @@ export class ReadyPackages {
     if (this.#isElsewhere || !this.shelves.has(id)) return undefined;
     let bytes: number | undefined;
     const taken = this.#shelf(id).take(to, (copy) => {
-      const sealed = readSeal<Seal>(`${copy}/${SEAL}`, FORM);
+      const sealed = readA(SHAPE, `${copy}/${SEAL}`);
       bytes = sealed?.bytes;
       return sealed?.boot === (this.#boot ??= bootId()) && areUntouched(copy, sealed?.directories);
     });
@@ -77,7 +78,7 @@ export function readyPackages({ cache, owner, readyCopies }: InstallContext): Re
 /** Lies in a copy until that is taken. */
 const SEAL = '.pkg-cache-seal.json';
 
-/** Of a seal (`readSeal`). */
+/** Of a seal; those of other versions have others. */
 const FORM = 1;
 
 interface Seal {
@@ -87,6 +88,8 @@ interface Seal {
   readonly bytes: number;
   readonly directories: Directories;
 }
+
+const SHAPE: Shape<Seal> = object<Seal>({ form: oneOf(FORM), boot: anyText, bytes: count, directories: DIRECTORIES });
 
 /** Verified file by file. Throws ENTRY_INVALID, or the system's error. */
 function make(directory: string, entry: PackageEntry | BuiltEntry, copying: CopyContext): void {

@@ -1,4 +1,5 @@
 import { lstatSync, readFileSync, readdirSync } from 'node:fs';
+import { anyText, finite, list, readA, tuple, type Shape } from '../shape.ts';
 
 /** Directories, relative to where they are ('' is that itself), and their times in milliseconds: such a time changes when something comes into a directory or goes. */
 export type Directories = readonly (readonly [path: string, mtimeMs: number])[];
@@ -20,19 +21,12 @@ export function areUntouched(root: string, directories: Directories | undefined)
   return directories?.every(([path, mtimeMs]) => lstatSync(at(root, path), { throwIfNoEntry: false })?.mtimeMs === mtimeMs) === true;
 }
 
-/** What the seal in a file says; undefined for one of another form, which is by another version of ours. */
-export function readSeal<Seal extends { readonly form: number }>(path: string, form: Seal['form']): Seal | undefined {
-  const sealed = readJson(path) as Partial<Seal> | undefined;
-  return sealed?.form === form ? (sealed as Seal) : undefined;
-}
+/** There may be thousands, with whatever names packages have: they are looked up and never shown. */
+export const DIRECTORIES: Shape<Directories> = list(tuple<readonly [string, number]>(anyText, finite));
 
-/** What a file says; undefined if it is not there, or half there. */
-export function readJson(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return undefined;
-  }
+/** The directories in a file; undefined if it is not there, or half there. */
+export function readDirectories(path: string): Directories | undefined {
+  return readA(DIRECTORIES, path);
 }
 
 /** Another one after each start of the machine; '' where there is none (macOS). A machine that lost power may have kept names and lost bytes. */

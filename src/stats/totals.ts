@@ -1,8 +1,9 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { dayOf } from '../cache/day-files.ts';
 import type { LocalCache } from '../cache/local.ts';
 import { statFiles, type StatRecord } from './record.ts';
 import { replaceFile } from '../replace-file.ts';
+import { count, finite, isA, list, maybe, object, oneOf, readA, record as recordOf, text, type Shape } from '../shape.ts';
 
 /** What the installs of one ecosystem on one day add up to. */
 export interface Total {
@@ -126,20 +127,48 @@ class Costs {
 }
 
 function readCosts(path: string): Record<string, number> {
-  try {
-    const value = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown> | null;
-    return Object.fromEntries(Object.entries(value ?? {}).filter((pair): pair is [string, number] => typeof pair[1] === 'number'));
-  } catch {
-    return {};
-  }
+  return readA(recordOf(finite), path) ?? {};
+}
+
+const ECOSYSTEM = oneOf('pip', 'npm');
+
+const RECORD: Shape<StatRecord> = object<StatRecord>({
+  t: finite,
+  e: ECOSYSTEM,
+  ms: finite,
+  ids: list(text),
+  took: maybe(oneTrue),
+  local: maybe(count),
+  store: maybe(count),
+  missed: maybe(count),
+  why: maybe(oneOf('not cached', 'not closed', 'options', 'not recognised', 'busy')),
+  bytes: maybe(count),
+});
+
+const FOLDED: Shape<Folded> = object<Folded>({
+  total: object<Total>({
+    day: text,
+    ecosystem: ECOSYSTEM,
+    installs: count,
+    served: count,
+    local: count,
+    store: count,
+    missed: count,
+    bytes: count,
+    spent: finite,
+    saved: finite,
+    reasons: recordOf(count),
+  }),
+});
+
+function oneTrue(value: unknown): string | undefined {
+  return value === true ? undefined : 'is not true';
 }
 
 function isRecord(value: unknown): value is StatRecord {
-  const { t, e, ms, ids } = (value ?? {}) as Partial<StatRecord>;
-  return typeof t === 'number' && (e === 'pip' || e === 'npm') && typeof ms === 'number' && Array.isArray(ids);
+  return isA(RECORD, value);
 }
 
 function isFolded(value: unknown): value is Folded {
-  const { total } = (value ?? {}) as Partial<Folded>;
-  return typeof total?.day === 'string' && typeof total.installs === 'number';
+  return isA(FOLDED, value);
 }

@@ -76,6 +76,27 @@ it('copes with files that say nothing', () => {
   expect(totals(cache)).toEqual([]);
 });
 
+it.each([
+  '{"total":{"day":"2026-01-31","installs":1}}',
+  '{"total":{"day":"2026-01-31","ecosystem":"gem","installs":1,"served":1,"local":1,"store":0,"missed":0,"bytes":1,"spent":1,"saved":1,"reasons":{}}}',
+  '{"t":1,"e":"pip","ms":1,"ids":[],"missed":"7"}',
+  '{"t":1,"e":"pip","ms":1,"ids":[],"why":"\\u001b[31m"}',
+  '{"t":1,"e":"pip","ms":1,"ids":[7],"local":-1}',
+])('a line that says what cannot be is left out: %s', (line) => {
+  const cache = tempCache();
+  const path = statFiles(cache).path('2026-01-31');
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${line}\n`);
+  expect(totals(cache)).toEqual([]);
+});
+
+it('costs that are no numbers count as unknown', () => {
+  const cache = tempCache();
+  noteInstall(cache, HIT, 500);
+  writeFileSync(cache.path('state', 'costs.json'), '{"pip x":1000,"pip y":-1e400,"pip z":"1"}');
+  expect(totals(cache)).toMatchObject([{ installs: 1, saved: 0 }]);
+});
+
 it('no install fails for its statistics', () => {
   const cache = tempCache();
   mkdirSync(cache.path('state'), { recursive: true });

@@ -2,11 +2,11 @@ import { realpathSync, writeFileSync } from 'node:fs';
 import Module from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { LocalCache } from '../../cache/local.ts';
-import { readJson } from '../seal.ts';
+import { readA } from '../../shape.ts';
 import { extractWith, type Extract } from './extract.ts';
 import { Placer } from './placer.ts';
 import { runOnlyScripts } from './only-scripts.ts';
-import type { Plan, ScriptsPlan } from './plan.ts';
+import { ANY_PLAN, type Plan } from './plan.ts';
 import { runScriptWith, ScriptLog, type RunScript } from './scripts.ts';
 
 /**
@@ -18,7 +18,7 @@ import { runScriptWith, ScriptLog, type RunScript } from './scripts.ts';
  * The way in is what `require` returns inside of npm: `extract` of pacote (lib/index.js) and the function that is @npmcli/run-script.
  */
 export function becomeNpm([file = '', tool = '', ...argv]: readonly string[]): void {
-  const plan = readJson(file) as Plan | ScriptsPlan | undefined;
+  const plan = readA(ANY_PLAN, file);
   const script = realpathSync(tool);
   process.argv = [process.execPath, resolve(tool), ...argv];
   if (plan && 'runs' in plan) return void runOnlyScripts(plan, dirname(dirname(script)));

@@ -1,3 +1,5 @@
+import { anyText, count, finite, flag, hash256, isA, list, maybe, object, oneOf, parseA, record, text, tuple, type Shape } from '../../shape.ts';
+
 /** What the process that is to be npm is told, in a file. */
 export interface Plan {
   readonly cacheDir: string;
@@ -45,11 +47,28 @@ export interface ScriptRun {
 }
 
 /** Reads a report, or undefined where there is none, or half of one. */
-export function parseReport(text: string): Report | undefined {
-  try {
-    const report = JSON.parse(text) as Partial<Report> | null;
-    return Array.isArray(report?.scripts) && Array.isArray(report.unreviewed) ? (report as Report) : undefined;
-  } catch {
-    return undefined;
-  }
+export function parseReport(json: string): Report | undefined {
+  return parseA(REPORT, json);
 }
+
+const PLAN = object<Plan>({
+  cacheDir: text,
+  umask: count,
+  npmCache: text,
+  prefix: text,
+  packages: record(hash256),
+  built: record(hash256),
+  report: text,
+});
+
+const SCRIPTS_PLAN = object<ScriptsPlan>({ prefix: text, command: oneOf('ci', 'install'), runs: list(text) });
+
+/** Of either plan: that of what npm is to run alone has `runs`. */
+export const ANY_PLAN: Shape<Plan | ScriptsPlan> = (value) => (isA(SCRIPTS_PLAN, value) ? undefined : PLAN(value));
+
+/** What scripts and npm have said is shown by `plainText`, which writes out what a terminal would obey. */
+const REPORT = object<Report>({
+  placed: count,
+  scripts: list(object<ScriptRun>({ location: text, event: text, spared: flag, began: finite, ended: maybe(finite) })),
+  unreviewed: list(tuple<readonly [string, string]>(anyText, anyText)),
+});

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { count, isA, list, maybe, object, oneOf, readA, record, text, tuple, type Shape } from '../../shape.ts';
 
 /** The files of an installed distribution, by their rows in RECORD, as pip left them. */
 export type Evidence = ReadonlyMap<string, Left>;
@@ -24,10 +24,20 @@ export interface PipOutcome {
 type RawFiles = Readonly<Record<string, readonly [ctimeNs: string, size: number] | readonly [ino: string, size: string, mtimeNs: string, mode: string]>>;
 
 interface RawOutcome {
-  readonly version?: number;
-  readonly installed?: readonly { readonly info: string; readonly files: RawFiles }[];
-  readonly built?: Readonly<Record<string, BuildEnvironment>>;
+  readonly version: 1;
+  readonly installed?: readonly { readonly info: string; readonly files: RawFiles }[] | undefined;
+  readonly built?: Readonly<Record<string, BuildEnvironment>> | undefined;
 }
+
+const PRESENT = tuple<readonly [string, number]>(text, count);
+const GONE = tuple<readonly [string, string, string, string]>(text, text, text, text);
+const STATE: Shape<RawFiles[string]> = (value) => (isA(GONE, value) ? undefined : PRESENT(value));
+
+const OUTCOME: Shape<RawOutcome> = object<RawOutcome>({
+  version: oneOf(1),
+  installed: maybe(list(object({ info: text, files: record(STATE) }))),
+  built: maybe(record(oneOf('isolated', 'bare', 'exposed', 'constrained'))),
+});
 
 /** Where a pip that reports to `report` leaves its outcome. */
 export function outcomeFile(report: string): string {
@@ -36,13 +46,10 @@ export function outcomeFile(report: string): string {
 
 /** Reads the outcome of the pip that reported to `report`; undefined if it has failed, was killed, or could not be observed. */
 export function readOutcome(report: string): PipOutcome | undefined {
-  try {
-    const { version, installed = [], built = {} } = JSON.parse(readFileSync(outcomeFile(report), 'utf8')) as RawOutcome;
-    if (version !== 1) return undefined;
-    return { installed: new Map(installed.map(({ info, files }) => [info, evidenceOf(files)])), built: new Map(Object.entries(built)) };
-  } catch {
-    return undefined;
-  }
+  const outcome = readA(OUTCOME, outcomeFile(report));
+  if (!outcome) return undefined;
+  const { installed = [], built = {} } = outcome;
+  return { installed: new Map(installed.map(({ info, files }) => [info, evidenceOf(files)])), built: new Map(Object.entries(built)) };
 }
 
 function evidenceOf(files: RawFiles): Evidence {

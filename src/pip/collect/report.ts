@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { anyText, flag, list, maybe, object, oneOf, parseA, record, text, type Shape } from '../../shape.ts';
 
 /** A distribution that pip installed from an index, as its report tells. */
 export interface ReportedInstall {
@@ -12,13 +13,39 @@ export interface ReportedInstall {
   readonly isYanked: boolean | undefined;
 }
 
+interface RawArchive {
+  readonly hash?: string;
+  readonly hashes?: Readonly<Record<string, string>>;
+}
+
+interface RawDownload {
+  readonly url?: string;
+  readonly archive_info?: RawArchive;
+}
+
+interface RawMetadata {
+  readonly name?: string;
+  readonly version?: string;
+  readonly requires_dist?: readonly string[];
+}
+
 interface RawItem {
-  readonly download_info?: { readonly url?: string; readonly archive_info?: { readonly hash?: string; readonly hashes?: Record<string, string> } };
+  readonly download_info?: RawDownload;
   readonly is_direct?: boolean;
   readonly is_yanked?: boolean;
   readonly requested?: boolean;
-  readonly metadata?: { readonly name?: string; readonly version?: string; readonly requires_dist?: readonly string[] };
+  readonly metadata?: RawMetadata;
 }
+
+/** Names and versions are printed and looked for. The rest of a report, of which there is much, is of no interest. */
+const ITEM: Shape<RawItem> = object<RawItem>({
+  download_info: maybe(object<RawDownload>({ url: maybe(anyText), archive_info: maybe(object<RawArchive>({ hash: maybe(text), hashes: maybe(record(text)) })) })),
+  is_direct: maybe(flag),
+  is_yanked: maybe(flag),
+  requested: maybe(flag),
+  metadata: maybe(object<RawMetadata>({ name: maybe(text), version: maybe(text), requires_dist: maybe(list(anyText)) })),
+});
+const REPORT = object({ version: oneOf('1'), install: list(ITEM) });
 
 /** All that a report says was to be installed: `every` by what its metadata says, `cachable` what may be cached, `yanked` what might, but that its index has withdrawn it. */
 export interface Report {
@@ -32,10 +59,10 @@ export interface Report {
  * network with a SHA-256: no direct URL, no VCS, no local file, nothing yanked (pip warns about it each time), nothing fetched with a credential.
  * Returns undefined for anything that is no such report.
  */
-export function parseReport(text: string): Report | undefined {
-  const report = JSON.parse(text) as { readonly version?: string; readonly install?: readonly RawItem[] };
-  if (report.version !== '1' || !Array.isArray(report.install)) return undefined;
-  const items = report.install as readonly RawItem[];
+export function parseReport(json: string): Report | undefined {
+  const report = parseA(REPORT, json);
+  if (!report) return undefined;
+  const items = report.install;
   const fromIndices = items.flatMap(fromIndex);
   return {
     every: items.map(({ metadata }) => ({ name: metadata?.name ?? '', version: metadata?.version ?? '', requiresDist: metadata?.requires_dist ?? [] })),

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { PkgCacheError } from '../../errors.ts';
 import { sha256 } from '../../hash.ts';
 import type { MarkerEnvironment } from '../recognise/markers.ts';
-import { askInterpreter, askPip, isCurrent, remembered, type InterpreterFacts, type PipFacts } from './facts.ts';
+import { INTERPRETER_FACTS, PIP_FACTS, askInterpreter, askPip, isCurrent, remembered, type InterpreterFacts, type PipFacts } from './facts.ts';
 import type { Interpreter } from './interpreter.ts';
 import { isStandardLibrary, withPthDirectories } from './pth.ts';
 
@@ -38,7 +38,7 @@ export function factsOf(interpreter: Interpreter, memory: Memory, env: Env): Int
   const withPip = interpreter.venv === undefined || interpreter.systemSite;
   const file = memory(join('interpreters', `${sha256(interpreter.binary).slice(0, 32)}${withPip ? '' : '-venv'}.json`));
   const ask = (): InterpreterFacts => askInterpreter(interpreter.binary, withPip, env);
-  return remembered(file, `${interpreter.binary}:${size}:${mtimeMs}`, ask, (facts) => isCurrent(facts, env));
+  return remembered(file, `${interpreter.binary}:${size}:${mtimeMs}`, INTERPRETER_FACTS, ask, (facts) => isCurrent(facts, env));
 }
 
 /** What an interpreter is asked in: the caller's environment, and his home directory. */
@@ -62,7 +62,7 @@ export function pipOf(interpreter: Interpreter, sitePaths: readonly string[], en
   }
   const sources = read('_internal', 'operations', 'install', 'wheel.py') + read('_vendor', 'distlib', 'scripts.py');
   const stamp = sha256(`${version}\n${sources}`);
-  const answer = remembered(memory(join('pips', `${stamp.slice(0, 32)}.json`)), stamp, () => askPip(interpreter.executable, directory, env));
+  const answer = remembered(memory(join('pips', `${stamp.slice(0, 32)}.json`)), stamp, PIP_FACTS, () => askPip(interpreter.executable, directory, env));
   return { ...answer, version, directory };
 }
 

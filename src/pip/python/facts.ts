@@ -1,9 +1,11 @@
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { tryClaim, type Claim } from '../../cache/claim.ts';
 import { PkgCacheError } from '../../errors.ts';
 import { sha256 } from '../../hash.ts';
 import type { MarkerEnvironment } from '../recognise/markers.ts';
+import { replaceFile } from '../../replace-file.ts';
+import { anyText, asA, count, list, object, orNull, readA, record, text, tuple, type Shape } from '../../shape.ts';
 import { isImport, isStandardLibrary, readPthFiles } from './pth.ts';
 import probe from './probe.py';
 import probePip from './probe-pip.py';
@@ -63,11 +65,58 @@ export interface PipFacts {
   readonly rootWarning: string;
 }
 
+const SYSCONFIG_SCHEME = object<SysconfigScheme>({ purelib: text, platlib: text, include: text, scripts: text, data: text });
+/** Of a distribution called `@DIST@`. */
+export const SCHEME: Shape<Scheme> = object<Scheme>({ purelib: text, platlib: text, headers: text, scripts: text, data: text });
+
+const FACTS = {
+  executable: text,
+  prefix: text,
+  basePrefix: text,
+  version: tuple<readonly [number, number, number]>(count, count, count),
+  implementation: text,
+  cacheTag: text,
+  magic: count,
+  soabi: text,
+  abiflags: text,
+  pointerBits: count,
+  platform: text,
+  macVersion: text,
+  libc: text,
+  stdlib: text,
+  sitePaths: list(text),
+  environment: record(orNull(anyText)),
+  pipSchemes: orNull(object({ base: SCHEME, prefix: SCHEME })),
+  venvScheme: SYSCONFIG_SCHEME,
+  homeScheme: SYSCONFIG_SCHEME,
+  userScheme: orNull(SYSCONFIG_SCHEME),
+  markers: object<MarkerEnvironment>({
+    python_version: text,
+    python_full_version: text,
+    os_name: text,
+    sys_platform: text,
+    platform_machine: text,
+    platform_system: text,
+    platform_release: text,
+    platform_version: text,
+    implementation_name: text,
+    implementation_version: text,
+    platform_python_implementation: text,
+  }),
+} as const;
+
+/** As the interpreter has it, with the values of variables. */
+const ANSWER = object<Omit<InterpreterFacts, 'siteStamp'>>(FACTS);
+
+export const INTERPRETER_FACTS: Shape<InterpreterFacts> = object<InterpreterFacts>({ ...FACTS, siteStamp: text });
+
+export const PIP_FACTS: Shape<PipFacts> = object<PipFacts>({ scriptTemplate: anyText, rootWarning: anyText });
+
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Asks an interpreter (a path to a real binary, not a version manager's shim), and its pip if `withPip`. Throws UNRECOGNISED. */
 export function askInterpreter(executable: string, withPip: boolean, env: Env): InterpreterFacts {
-  const answer = ask(executable, [probe, ...(withPip ? ['pip'] : [])], env) as InterpreterFacts;
+  const answer = ask(executable, [probe, ...(withPip ? ['pip'] : [])], env, ANSWER);
   const environment = Object.fromEntries(Object.entries(answer.environment).map(([name, value]) => [name, digestOf(value)]));
   return { ...answer, environment, siteStamp: withPip ? siteStamp(answer) : '' };
 }
@@ -99,12 +148,12 @@ function siteStamp({ stdlib, sitePaths }: Pick<InterpreterFacts, 'stdlib' | 'sit
 
 /** Asks the pip whose package lies in `directory`, by means of an interpreter. Throws UNRECOGNISED. */
 export function askPip(executable: string, directory: string, env: Env): PipFacts {
-  return ask(executable, [probePip, directory], env) as PipFacts;
+  return ask(executable, [probePip, directory], env, PIP_FACTS);
 }
 
 const MARK = '@PKG-CACHE@';
 
-function ask(executable: string, [code, ...args]: [string, ...string[]], env: Env): unknown {
+function ask<T>(executable: string, [code, ...args]: [string, ...string[]], env: Env, shape: Shape<T>): T {
   try {
     // `-B`: asking must leave nothing behind. A site hook may print as well, hence the mark.
     const output = process.getBuiltinModule('node:child_process').execFileSync(executable, ['-I', '-B', '-c', code, ...args], {
@@ -116,7 +165,7 @@ function ask(executable: string, [code, ...args]: [string, ...string[]], env: En
     });
     const line = output.split('\n').find((text) => text.startsWith(MARK));
     if (line === undefined) throw new Error('no answer');
-    return JSON.parse(line.slice(MARK.length)) as unknown;
+    return asA(shape, JSON.parse(line.slice(MARK.length)), 'UNRECOGNISED', 'the answer');
   } catch (cause) {
     throw new PkgCacheError('UNRECOGNISED', `${executable} does not answer as a Python interpreter with pip does`, { cause });
   }
@@ -127,16 +176,20 @@ const PATIENCE = 20_000;
 
 /**
  * Remembers an answer in `file` as long as `stamp` is the same and `holds` says so. Many installs that start at once ask once: one of them does, the others
- * wait for its answer. A file that cannot be read or written only costs the time of asking.
+ * wait for its answer. A file that cannot be read or written, or does not hold what has the `shape`, only costs the time of asking.
  */
-export function remembered<T>(file: string, stamp: string, ask: () => T, holds: (answer: T) => boolean = () => true): T {
-  const find = (): { readonly answer: unknown } | undefined => read(file, stamp, (answer) => holds(answer as T));
+export function remembered<T>(file: string, stamp: string, shape: Shape<T>, ask: () => T, holds: (answer: T) => boolean = () => true): T {
+  const kept = object({ stamp: text, answer: shape });
+  const find = (): { readonly answer: T } | undefined => {
+    const known = readA(kept, file);
+    return known?.stamp === stamp && holds(known.answer) ? known : undefined;
+  };
   const known = find();
-  if (known) return known.answer as T;
+  if (known) return known.answer;
   const claim = waitForTurn(`${file}.claim`, () => find() !== undefined);
   try {
     const meanwhile = find();
-    if (meanwhile) return meanwhile.answer as T;
+    if (meanwhile) return meanwhile.answer;
     const answer = ask();
     write(file, { stamp, answer });
     return answer;
@@ -158,21 +211,9 @@ function waitForTurn(path: string, isKnown: () => boolean): Claim | undefined {
   return undefined;
 }
 
-function read(file: string, stamp: string, holds: (answer: unknown) => boolean): { readonly answer: unknown } | undefined {
-  try {
-    const known = JSON.parse(readFileSync(file, 'utf8')) as { stamp: string; answer: unknown };
-    return known.stamp === stamp && holds(known.answer) ? known : undefined;
-  } catch {
-    return undefined; // Never asked, or by a version that asked for less.
-  }
-}
-
 function write(file: string, content: unknown): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
-    const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, JSON.stringify(content));
-    renameSync(draft, file);
+    replaceFile(file, JSON.stringify(content));
   } catch {
     // A cache that cannot be written: ask again next time.
   }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { outcomeFile, readOutcome } from '../../../src/pip/collect/outcome.ts';
 import { parseReport, readReport } from '../../../src/pip/collect/report.ts';
 import { tempDir } from '../../cache/support.ts';
 
@@ -53,6 +54,24 @@ it.each(['', '{', 'null', '{}', '{"version":"2","install":[]}', '{"version":"1"}
   const path = join(tempDir(), 'report.json');
   writeFileSync(path, text);
   expect(readReport(path)).toBeUndefined();
+});
+
+it.each<[string, object | null]>([
+  ['null', null],
+  ['a number for a name', item({ metadata: { name: 7, version: '1.0' } })],
+  ['a name that steers a terminal', item({ metadata: { name: 'ash\u001b[2J', version: '1.0' } })],
+  ['a version that is a list', item({ metadata: { name: 'ash', version: ['1'] } })],
+  ['requirements that are none', item({ metadata: { name: 'ash', version: '1', requires_dist: [null] } })],
+  ['hashes that are none', item({}, { archive_info: { hashes: { sha256: {} } } })],
+  ['a URL that is none', item({}, { url: {} })],
+])('one with %s is none', (_what, install) => {
+  expect(parseReport(report(install as object))).toBeUndefined();
+});
+
+it.each(['null', '[]', '{"version":1,"built":{"ash":"somewhere"}}', '{"version":1,"built":"x"}', '{"version":1,"installed":[{"info":7,"files":{}}]}', '{"version":1,"installed":[{"info":"x","files":{"a":["1","2"]}}]}'])('%s is no outcome', (text) => {
+  const path = join(tempDir(), 'report.json');
+  writeFileSync(outcomeFile(path), text);
+  expect(readOutcome(path)).toBeUndefined();
 });
 
 it('one that was never written is none', () => {
