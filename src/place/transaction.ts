@@ -72,8 +72,9 @@ export class Transaction {
 
   /** Takes back all changes. What cannot be taken back stays, with what was set aside for it, and the next install tries again. */
   rollback(): void {
-    if (this.undo.rollback()) this.commit();
-    else this.#record?.close();
+    if (this.undo.rollback()) return this.commit();
+    this.undo.close();
+    this.#record?.close();
   }
 
   /** The changes so far stay; those that follow can still be taken back. Returns what was set aside for them, and where it lies for now. */
@@ -89,6 +90,7 @@ export class Transaction {
 
   /** The changes stay, even if the directory cannot be removed. `later`: there may be much in it, which goes in the background if it can. */
   commit({ later = false } = {}): void {
+    this.undo.close();
     this.#record?.commit();
     this.#record?.close();
     try {

@@ -60,6 +60,7 @@ export class UndoLog {
   readonly #steps: Step[] = [];
   readonly #parents = new Map<string, string>();
   #stored = 0;
+  #backup: ConfinedDirectory | undefined;
 
   constructor(options: UndoOptions) {
     this.#options = options;
@@ -83,17 +84,35 @@ export class UndoLog {
 
   /** Moves an existing file or directory out of the way. Throws as `creates` does. */
   setAside(path: string): void {
-    const { directory } = this.#options;
     const aside = this.#confined(path);
     const stored = String(this.#stored++);
-    mkdirSync(join(directory, BACKUP), { recursive: true });
+    const backup = (this.#backup ??= this.#openBackup());
     this.#note({ aside, stored });
     try {
-      renameSync(aside, join(directory, BACKUP, stored));
+      renameSync(aside, backup.at(stored));
     } catch (error) {
       if (systemCode(error) !== 'EXDEV') throw error;
-      ConfinedDirectory.in(aside, (from, name) => ConfinedDirectory.in(join(directory, BACKUP, stored), (to, newName) => moveConfined([from, name], [to, newName])));
+      ConfinedDirectory.in(aside, (from, name) => moveConfined([from, name], [backup, stored]));
     }
+  }
+
+  /** Held open: whoever owns the directory that the transaction directory lies in can put another one in its place. Throws PLACE_FAILED if somebody has. */
+  #openBackup(): ConfinedDirectory {
+    const { directory, identity } = this.#options;
+    const transaction = ConfinedDirectory.open(directory);
+    try {
+      if (transaction.identity !== identity) throw new PkgCacheError('PLACE_FAILED', `${directory} is not the directory that was made`);
+      if (!transaction.has(BACKUP)) mkdirSync(transaction.at(BACKUP));
+      return transaction.child(BACKUP);
+    } finally {
+      transaction.close();
+    }
+  }
+
+  /** No change follows. */
+  close(): void {
+    this.#backup?.close();
+    this.#backup = undefined;
   }
 
   /** Takes everything back, and says whether that worked; what cannot be undone is left, the transaction directory with it. */

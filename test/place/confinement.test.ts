@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, existsSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openTransactions } from '../../src/cache/transactions.ts';
@@ -97,6 +97,19 @@ describe('what steers a recovery is our own record, within the target', () => {
     again.recover();
     expect(existsSync(join(again.directory, 'attic/0'))).toBe(true);
     expect(existsSync(join(target, 'p/a'))).toBe(false);
+  });
+
+  it('nothing is set aside in a directory that was put in the place of the transaction directory', () => {
+    const { outside, assertKept } = beside();
+    const target = site();
+    const { directory, undo } = begin(tempCache(), target);
+    write(target, { planted: 'evil' });
+    renameSync(directory, `${directory}.away`);
+    mkdirSync(directory);
+    symlinkSync(outside, join(directory, 'attic'));
+    expect(codeOf(() => undo.setAside(join(target, 'planted')))).toBe('PLACE_FAILED');
+    assertKept();
+    expect(existsSync(join(target, 'planted'))).toBe(true);
   });
 
   it('nothing is changed where a link leads out of the target', () => {
