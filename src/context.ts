@@ -26,7 +26,7 @@ export interface Remote {
   others(set: string): { readonly areAtWork: () => Promise<boolean>; readonly done: () => Promise<void> };
   /**
    * The first thing that went wrong. `known`: it did so for an earlier install, and was not tried again.
-   * `lasting`: the store is left alone from now on.
+   * `lasting`: the store, or what was wrong there, is left alone from now on.
    */
   problem(): { readonly message: string; readonly known: boolean; readonly lasting: boolean } | undefined;
   close(): void;

@@ -34,7 +34,7 @@ export class DamagedObjects {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof PkgCacheError && error.code === 'ARCHIVE_INVALID' && !isUnreadable(error)) this.#note(key);
+      if (isDamage(error)) this.#note(key);
       throw error;
     }
   }
@@ -69,6 +69,11 @@ export class DamagedObjects {
   #path(key: string): string {
     return this.#cache.path('state', 'damaged', sha256(JSON.stringify([this.#store.label, key])).slice(0, 32));
   }
+}
+
+/** Whether what an object says, or its bytes, are wrong: that is noted, and nobody here meets with it again for a while. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof PkgCacheError && error.code === 'ARCHIVE_INVALID' && !isUnreadable(error);
 }
 
 /** Undefined for one that is gone. Throws STORE_*. */

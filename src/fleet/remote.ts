@@ -7,6 +7,7 @@ import { fileCircuit, memoryCircuit, type CircuitState } from '../store/circuit.
 import { openStore } from '../store/open.ts';
 import type { S3Settings } from '../store/s3-options.ts';
 import type { Store } from '../store/store.ts';
+import { isDamage } from './damaged.ts';
 import { Puller } from './pull.ts';
 import { factsOf } from './store-facts.ts';
 import { unpackThreads } from './unpack-threads.ts';
@@ -77,7 +78,7 @@ class RemoteStore {
   problem(): { message: string; known: boolean; lasting: boolean } | undefined {
     if (!this.#problem) return undefined;
     const { message, hint } = this.#problem;
-    return { message: hint === undefined ? message : `${message} (${hint})`, known: this.#known, lasting: isOpen(this.#circuit) };
+    return { message: hint === undefined ? message : `${message} (${hint})`, known: this.#known, lasting: isOpen(this.#circuit) || isDamage(this.#problem) };
   }
 
   /** What is still being asked would look like a failure of the store. */
