@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '../support/run.ts';
+import { makeSdist } from '../support/sdist.ts';
 import { NpmLab } from './support/npm-lab.ts';
 import { served } from './support/offline.ts';
 import type { Env, Worker } from './support/worker.ts';
@@ -100,3 +101,27 @@ describe('what the caller has set for Node', () => {
   });
 });
 
+
+describe('the line by which our process tells the shim what to do', () => {
+  // As soon as any Python of the environment starts: pip, an interpreter that is asked, what a build runs.
+  const WRITES = `import os; exec("try:\\n os.write(3, b'exit 77')\\nexcept OSError: pass")\n`;
+
+  it('is out of reach for what that runs', async () => {
+    const worker = lab.world.worker();
+    await worker.fill(await lab.world.venv(), ['ash==1']);
+    const venv = await lab.world.venv();
+    writeFileSync(join(venv.sitePackages, 'writes.pth'), WRITES);
+    const wouldSay = await run('sh', ['-c', `"$0" -c pass 3>&1`, venv.python], { cwd: '/', env: worker.environment(venv) });
+    expect(wouldSay).toMatchObject({ code: 0, stdout: expect.stringContaining('exit 77') });
+    const hit = await worker.pip(venv, ['install', 'ash==1']);
+    expect({ ...hit, served: served(hit.stdout) }).toMatchObject({ code: 0, stderr: '', served: ['ash==1'] });
+    // With a pip below our process, and what that builds; the second time by a process that goes on while the shim waits.
+    for (const [name, ignored] of [['elm', ''], ['fir', "trap '' INT; "]] as const) {
+      makeSdist(lab.world.archives, { name, version: '1', files: { [`${name}/__init__.py`]: '' } }, 'import os\ntry:\n    os.write(3, b"exit 77")\nexcept OSError:\n    pass');
+      const mixed = await run('sh', ['-c', `${ignored}exec pip install --force-reinstall --no-deps ash==1 "$0==1"`, name], { cwd: '/', env: worker.environment(venv) });
+      expect(mixed).toMatchObject({ code: 0 });
+      expect(existsSync(join(venv.sitePackages, name, '__init__.py'))).toBe(true);
+    }
+    await worker.settle();
+  });
+});
