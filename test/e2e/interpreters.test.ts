@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeBasePython } from '../support/base-python.ts';
+import { debianPython, makeBasePython } from '../support/base-python.ts';
 import { anyPython } from '../support/pythons.ts';
 import { run, type Outcome } from '../support/run.ts';
 import type { Venv } from '../support/venv.ts';
@@ -94,22 +94,12 @@ describe("the pip that runs is the first on Python's path", () => {
   });
 });
 
-/** A Python with Debian's patches of sysconfig, and its pip. */
-const DEBIAN = '/usr/bin/python3';
-const debianMinor = ((): string | undefined => {
-  try {
-    const code = 'import sys, sysconfig, pip; sysconfig.get_paths("deb_system"); print("%d.%d" % sys.version_info[:2])';
-    return execFileSync(DEBIAN, ['-I', '-c', code], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
-  } catch {
-    return undefined;
-  }
-})();
-if (debianMinor === undefined) console.info("interpreters.test.ts: there is no Debian's Python with pip here, so its layouts are not tried");
+const debian = debianPython();
+if (debian === undefined) console.info("interpreters.test.ts: there is no Debian's Python with pip here, so its layouts are not tried");
 
-describe.runIf(debianMinor !== undefined)("Debian's layouts", () => {
+describe.runIf(debian !== undefined)("Debian's layouts", () => {
   it('are those of the variable now, both ways round', async () => {
-    const python = { minor: debianMinor ?? '', path: `${DEBIAN.slice(0, -1)}${debianMinor}` };
-    const base = makeBasePython(python, join(world.root, 'base-debian'), 'lib/python3/dist-packages');
+    const base = makeBasePython(debian!, join(world.root, 'base-debian'), 'lib/python3/dist-packages');
     const prefix = join(world.root, 'debian');
     const args = ['install', '--no-warn-script-location', '--prefix', prefix, 'lib-one==1', 'lib-two==1'];
     const left = (outcome: Outcome): object => {

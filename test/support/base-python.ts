@@ -36,3 +36,14 @@ export function writePipScript(path: string, python: string): void {
 function ask(python: string, code: string): string[] {
   return execFileSync(python, ['-I', '-c', code], { encoding: 'utf8' }).split('\n');
 }
+
+/** A Python with Debian's patches of sysconfig, and a pip; undefined where there is none. */
+export function debianPython(): Python | undefined {
+  try {
+    const code = 'import sys, sysconfig, pip; sysconfig.get_paths("deb_system"); print("%d.%d" % sys.version_info[:2])';
+    const minor = execFileSync('/usr/bin/python3', ['-I', '-c', code], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return { minor, path: `/usr/bin/python${minor}` };
+  } catch {
+    return undefined;
+  }
+}
