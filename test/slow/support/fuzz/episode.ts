@@ -17,7 +17,7 @@ import { makeProjects, type Project } from './projects.ts';
 interface Result {
   readonly code: number | undefined;
   readonly tree: Tree;
-  readonly said: readonly string[];
+  readonly said: string | undefined;
 }
 
 export interface Round {
@@ -118,9 +118,12 @@ async function prepare({ before, absolute, beside }: Command, venv: Venv, root: 
   writeFileSync(join(venv.sitePackages, 'elsewhere.pth'), `${elsewhere}\n`);
 }
 
-/** A failed install has said so in its own words; what it has left counts. */
+/**
+ * What a failed install has left counts, not what it has said. Where a part is served, pip has lines of its own for that part; the last line
+ * is for all.
+ */
 function resultOf({ code, stdout }: Outcome, venv: Venv): Result {
-  const said = stdout.split('\n').filter((line) => /^(?:Successfully installed|Requirement already satisfied)/.test(line)).sort();
+  const said = stdout.split('\n').findLast((line) => line.startsWith('Successfully installed'));
   const tree = Object.fromEntries(Object.entries(treeOf(venv.dir)).filter(([path]) => !path.startsWith('home/.cache')));
-  return { code, tree, said: code === 0 ? said : [] };
+  return { code, tree, said: code === 0 ? said : undefined };
 }
