@@ -27,7 +27,7 @@ const POINT = object<EntryPoint>({ name: text, value: text });
 const OUTSIDE = object<OutsideRow>({
   scheme: oneOf('purelib', 'platlib', 'headers', 'scripts', 'data'),
   path: PATH,
-  hash: maybe(matching(/^(?:sha256=[\w-]+=*)?$/, 'hash of RECORD')),
+  hash: maybe(matching(/^(?:sha(?:256|384|512)=[\w-]+=*)?$/, 'hash of RECORD')),
   size: count,
 });
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readFileSync, utimesSync, writeFileSync, type Stats } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
+import { dirname, isAbsolute, join, normalize } from 'node:path';
 import { assertDistinctPaths, assertSafePath } from '../../archive/paths.ts';
 import type { EntryFile, EntryKey } from '../../cache/entry.ts';
 import type { LocalCache, LocalEntry, Staging } from '../../cache/local.ts';
@@ -114,7 +114,7 @@ class Snapshot {
     if (path === `${this.#distInfo}/REQUESTED`) return this.#skipRequested(rows);
     if (path === `${this.#distInfo}/direct_url.json`) throw invalid('it was installed from a URL');
     // pip leaves no file there. The row of a script that it generated itself, or the second one of a file, keeps the wheel's own name.
-    if (DATA_SCHEME.test(path)) return true;
+    if (DATA_SCHEME.test(path) || this.#isText(path)) return true;
     const located = this.#locate(path);
     if (located.scheme === this.#lib) {
       this.#copy(rows, located);
@@ -123,6 +123,12 @@ class Snapshot {
     if (located.scheme === 'scripts') this.#takeScript(rows, located);
     else this.#takeOutside(rows, located);
     return false;
+  }
+
+  /** Whether a row names no file: pip keeps those of which the wheel has none (selenium 4.1.0: all begin with `/`) as they are. */
+  #isText(path: string): boolean {
+    if (isAbsolute(path)) return lstatSync(path, { throwIfNoEntry: false }) === undefined;
+    return !this.#evidence.has(path) && lstatSync(this.#locate(path).actual, { throwIfNoEntry: false }) === undefined;
   }
 
   /** pip's mark of what the user named is made anew. One that the wheel brings cannot be told from it. */
@@ -166,8 +172,8 @@ class Snapshot {
     const copied = this.#copyFile(path, actual, target.file);
     const source = rows.some(([, hash]) => hash === '') ? bytecodeSource(normalize(path), this.#details.cacheTag) : undefined;
     if (source !== undefined) assertCurrentBytecode(target.file, this.#locate(source).actual, this.#details.magic);
-    else if (rows.every(([, hash]) => hash === '')) throw invalid(`RECORD has no hash of ${path}`);
-    else if (!rows.some(([, hash]) => hasHash(target.file, copied.digest, hash))) throw differing(path);
+    // What RECORD has no hash of is as this run of pip has put it there (below).
+    else if (!rows.some(([, hash]) => hash === '' || hasHash(target.file, copied.digest, hash))) throw differing(path);
     this.#assertUntouched(path, copied);
     const { size, digest, executable, mtimeMs } = copied;
     this.#files.push({ path: target.path, size, sha256: digest.toString('hex'), executable, ...timeOf(path, mtimeMs) });

@@ -5,7 +5,7 @@ import type { World } from './world.ts';
 const long = `${'deep'.repeat(12)}/`.repeat(4);
 
 /** Wheels with all that is unusual about wheels. All are version 1 and depend on nothing. */
-export const AWKWARD = ['scripted', 'spread', 'space-one', 'space-two', 'uncompilable', 'odd-names', 'deep-down', 'platform-lib', 'with-bytecode', 'named-twice', 'own-installer', 'long-hashes', 'same-script'] as const;
+export const AWKWARD = ['scripted', 'spread', 'space-one', 'space-two', 'uncompilable', 'odd-names', 'deep-down', 'platform-lib', 'with-bytecode', 'named-twice', 'own-installer', 'long-hashes', 'same-script', 'hashless', 'lacking', 'rooted'] as const;
 
 /** `name==1` for each. */
 export const AWKWARD_SET = AWKWARD.map((name) => `${name}==1`);
@@ -48,6 +48,10 @@ export function buildAwkward(world: World): void {
   });
   wheel('own-installer', { files: { 'own_installer.py': '', 'own_installer-1.dist-info/INSTALLER': 'me', 'own_installer-1.dist-info/sboms/a.json': '{}' } });
   wheel('long-hashes', { files: { 'long.txt': 'long', 'longer.txt': 'longer' }, data: { data: { 'share/long.txt': 'far' } }, record: (rows) => rows.map(longHash) });
+  wheel('hashless', { files: { 'hashless.txt': 'x', 'hashless.py': '' }, data: { data: { 'share/hashless.txt': '' } }, record: (rows) => rows.filter((row) => !row.includes('hashless.txt')) });
+  wheel('lacking', { files: { 'lacking.py': '' }, record: (rows) => [...rows, 'lacking/none.py,sha256=x,1', '../../none.txt,,', 'lacking-1.data/data/none,,'] });
+  // As selenium 4.1.0.
+  wheel('rooted', { files: { 'rooted_here/a.py': 'a = 1\n' }, record: (rows) => rows.map((row) => (row.startsWith('rooted_here/') ? `/${row}` : row)) });
   wheel('same-script', { consoleScripts: ['same = same:first', 'twice = same:first', 'twice = same:second'], guiScripts: ['same = same:second'] });
 }
 
