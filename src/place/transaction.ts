@@ -8,6 +8,7 @@ import { whatIsPassedOn } from '../cache/passed-on.ts';
 import { PREFIX, TransactionRecord, endTransaction, lastWrite, openTransactions, type OpenTransaction } from '../cache/transactions.ts';
 import { moveToTrash } from '../cache/trash.ts';
 import { isPrivate } from '../cache/trust.ts';
+import { PkgCacheError } from '../errors.ts';
 import { Roots, UndoLog, exists, isWithin, parseJournal, realPathOf, rollBack, type ParsedJournal, type SetAside } from './undo.ts';
 
 export interface TransactionRequest {
@@ -39,17 +40,18 @@ export class Transaction {
     this.#cache = cache;
     this.directory = join(realpathSync.native(parent), `${PREFIX}${randomBytes(16).toString('hex')}`);
     const record = TransactionRecord.begin(cache.root, { target, directory: this.directory });
-    let made = false;
+    let made: string | undefined;
     try {
       mkdirSync(this.directory, { mode: 0o700 });
-      made = true;
-      this.#identity = identityOf(this.directory) ?? '';
+      made = identityOf(this.directory);
+      if (made === undefined) throw new PkgCacheError('PLACE_FAILED', `${this.directory} is not the directory that was made`);
+      this.#identity = made;
       const anchor = nearestDirectory(realPathOf(target));
       record?.endHead({ made: this.#identity, anchor, anchorIs: identityOf(anchor) ?? '' }, this.directory);
       this.#record = isPrivate(lstatSync(this.directory)) ? record : withdrawn(record);
       this.undo = new UndoLog({ directory: this.directory, identity: this.#identity, roots: new Roots(roots), directoryMode, anchor, journal: this.#record });
     } catch (error) {
-      if (made) removeTree(this.directory);
+      if (made !== undefined) removeMade(this.directory, made);
       withdrawn(record);
       throw error;
     }
@@ -116,6 +118,15 @@ export class Transaction {
     } catch {
       return false; // then it takes longer
     }
+  }
+}
+
+/** Of what was begun, and what may lie in a directory of another user: no link is followed. That it cannot be removed is no error. */
+function removeMade(directory: string, made: string): void {
+  try {
+    ConfinedDirectory.in(directory, (parent, name) => removeIdentified(parent, name, made));
+  } catch {
+    // Somebody has put something else there.
   }
 }
 
