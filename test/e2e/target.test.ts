@@ -31,6 +31,13 @@ beforeAll(async () => {
 });
 afterAll(async () => await world.stop());
 
+it('what pip leaves behind makes no entry without it', async () => {
+  const own = world.worker();
+  const venv = await world.venv();
+  await own.fill(venv, ['--target', join(venv.dir, 'there'), 'with-libraries==1', 'beside-headers==1']);
+  expect(await own.cached()).toEqual(['beside-headers==1']);
+});
+
 it.each<[(typeof NAMES)[number], boolean, boolean]>([
   ['with-libraries', true, true],
   ['beside-headers', true, true],

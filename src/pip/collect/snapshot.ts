@@ -14,6 +14,7 @@ import { assertCurrentBytecode, bytecodeSource } from './bytecode.ts';
 import { copyHashed, type Copied } from './copy-hashed.ts';
 import type { CollectDetails } from './job.ts';
 import type { Evidence } from './outcome.ts';
+import { isMoved } from '../python/schemes.ts';
 import { SchemeMap, type Located } from './locate.ts';
 import { readOverwritten } from './overwritten.ts';
 import type { ReportedInstall } from './report.ts';
@@ -125,10 +126,14 @@ class Snapshot {
     return false;
   }
 
-  /** Whether a row names no file: pip keeps those of which the wheel has none (selenium 4.1.0: all begin with `/`) as they are. */
+  /**
+   * Whether a row names no file: pip keeps those of which the wheel has none (selenium 4.1.0: all begin with `/`) as they are. What it has
+   * left behind on the way to a `--target` is a file of the wheel.
+   */
   #isText(path: string): boolean {
     if (isAbsolute(path)) return lstatSync(path, { throwIfNoEntry: false }) === undefined;
-    return !this.#evidence.has(path) && lstatSync(this.#locate(path).actual, { throwIfNoEntry: false }) === undefined;
+    if (isMoved(this.#details.layout) || this.#evidence.has(path)) return false;
+    return lstatSync(this.#locate(path).actual, { throwIfNoEntry: false }) === undefined;
   }
 
   /** pip's mark of what the user named is made anew. One that the wheel brings cannot be told from it. */
