@@ -110,7 +110,11 @@ describe('of an index', () => {
     '.netrc': () => ({ env: { PIP_INDEX_URL: `${index.url}/simple/` }, home: { '.netrc': `machine 127.0.0.1 login user password ${SECRET}\n` }, cached: true }),
     '--proxy': () => ({ args: ['--proxy', `http://user:${SECRET}@${index.host}`, '--index-url', lab.world.index.url], cached: true }),
     PIP_PROXY: () => ({ env: { PIP_PROXY: `http://user:${SECRET}@${index.host}`, PIP_INDEX_URL: lab.world.index.url }, cached: true }),
-    http_proxy: () => ({ env: { http_proxy: `http://user:${SECRET}@${index.host}`, PIP_INDEX_URL: lab.world.index.url }, cached: true }),
+    // The store would be asked by way of the proxy, too, and this one knows of no store.
+    http_proxy: () => ({
+      env: { http_proxy: `http://user:${SECRET}@${index.host}`, no_proxy: new URL(lab.world.s3!.url).host, PIP_INDEX_URL: lab.world.index.url },
+      cached: true,
+    }),
   };
 
   it.each(Object.keys(cases))('%s', async (name) => {
