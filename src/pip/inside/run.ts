@@ -1,6 +1,8 @@
-import { realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { removeTree } from '../../cache/sweep.ts';
 import type { InstallContext, Outcome } from '../../context.ts';
+import { PkgCacheError } from '../../errors.ts';
 import type { SourceOf } from '../announce.ts';
 import type { Installation, Placement } from '../place/place.ts';
 import type { Layout } from '../python/schemes.ts';
@@ -53,19 +55,35 @@ exec(compile(code, sys.argv[1], 'exec'))
 
 /**
  * Runs the real pip with the cache inside (inside.py): it asks this process for what it would download otherwise. The interpreter is the one that
- * pip's script names. Throws the system's error if the plan cannot be written, before pip runs.
+ * pip's script names. Throws UNRECOGNISED or the system's error if the plan cannot be written, before pip runs.
  */
 export async function runPipInside(request: RunRequest): Promise<Ran> {
-  const { context, understood, installation, report } = request;
-  const script = join(installation.directory, 'inside.py');
-  writeFileSync(script, code, { mode: 0o600 });
-  writeFileSync(join(installation.directory, 'plan.json'), JSON.stringify(planOf(request)), { mode: 0o600 });
-  const delivery = new Delivery(request);
-  const env = report === undefined ? context.env : observed(context.env, report);
-  const args = ['-c', BOOTSTRAP, script, context.tool, ...context.argv];
-  const outcome = await context.runInside(understood.caller.executable, args, env, delivery.answer);
-  if (report !== undefined) keepOverwritten(report, delivery.overwritten);
-  return { outcome, placed: delivery.placed, failure: delivery.failure, ms: delivery.ms };
+  const { context, understood, report } = request;
+  const directory = privateDirectory(context);
+  try {
+    const script = join(directory, 'inside.py');
+    writeFileSync(script, code, { mode: 0o600, flag: 'wx' });
+    writeFileSync(join(directory, 'plan.json'), JSON.stringify(planOf(request)), { mode: 0o600, flag: 'wx' });
+    const delivery = new Delivery(request);
+    const env = report === undefined ? context.env : observed(context.env, report);
+    const args = ['-c', BOOTSTRAP, script, context.tool, ...context.argv];
+    const outcome = await context.runInside(understood.caller.executable, args, env, delivery.answer);
+    if (report !== undefined) keepOverwritten(report, delivery.overwritten);
+    return { outcome, placed: delivery.placed, failure: delivery.failure, ms: delivery.ms };
+  } finally {
+    removeTree(directory);
+  }
+}
+
+/**
+ * A new directory in the cache for what the interpreter will run: beside the target, whoever may write there could put something else in its
+ * place. The sweep of reports removes what a killed process has left.
+ */
+function privateDirectory(context: InstallContext): string {
+  const report = context.newReport();
+  if (report === undefined) throw new PkgCacheError('UNRECOGNISED', 'the cache cannot be written, as a mixed set wants it');
+  mkdirSync(`${report}.inside`, { mode: 0o700 });
+  return `${report}.inside`;
 }
 
 function planOf({ understood, placements, sourceOf }: RunRequest): Plan {
