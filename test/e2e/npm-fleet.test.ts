@@ -10,7 +10,7 @@ import { treeOf } from './support/tree.ts';
 
 let lab: NpmLab;
 
-/** What the install script of `slow` leaves for each time that it has run. */
+/** What the install script of `slow`, which builds something, leaves for each time that it has run. */
 let ran: string;
 
 beforeAll(async () => {
@@ -18,7 +18,7 @@ beforeAll(async () => {
   ran = join(lab.world.root, 'ran');
   lab.registry.publish({ name: 'leaf', version: '1.0.0', files: { 'lib/deep/leaf.js': '1\n', 'large.hex': randomBytes(200_000).toString('hex') } });
   lab.registry.publish({ name: '@scope/branch', version: '1.2.3', manifest: { dependencies: { leaf: '^1.0.0' }, bin: { branch: 'cli.js' } }, files: { 'cli.js': '#!/usr/bin/env node\n' } });
-  lab.registry.publish({ name: 'slow', version: '1.0.0', manifest: { scripts: { install: `sleep 8 && echo ran >> ${ran}` } } });
+  lab.registry.publish({ name: 'slow', version: '1.0.0', manifest: { scripts: { install: `sleep 8 && echo built > built.txt && echo ran >> ${ran}` } } });
 }, 300_000);
 
 afterAll(() => lab.stop());

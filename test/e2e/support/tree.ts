@@ -46,7 +46,7 @@ function describe(path: string): string {
 function isCurrent(path: string, bytes: Buffer): boolean {
   const source = join(dirname(dirname(path)), `${basename(path).split('.')[0]}.py`);
   const stat = statSync(source, { throwIfNoEntry: false });
-  return stat !== undefined && bytes.readUInt32LE(8) === Math.trunc(stat.mtimeMs / 1000) && bytes.readUInt32LE(12) === stat.size;
+  return stat !== undefined && bytes.length >= 16 && bytes.readUInt32LE(8) === Math.trunc(stat.mtimeMs / 1000) && bytes.readUInt32LE(12) === stat.size;
 }
 
 /** What installs have left in an environment's site-packages, but for what `python -m venv` put there; nothing of it depends on the place. */
