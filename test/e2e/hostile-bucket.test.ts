@@ -95,7 +95,8 @@ describe('a pointer that somebody wrote into the bucket is a miss with a reason,
     expect(outcome).toMatchObject({ code: 0, stderr: '' });
     expect(served(outcome.stdout)).toEqual([]);
     expect(installed(venv)).toEqual(expected);
-    expect((await worker.rows()).map(({ status }) => status)).toEqual(['stalled']);
+    // What pip has brought in its place may be cached by now.
+    expect((await worker.rows()).map(({ status }) => status)).toContain('stalled');
   });
 
   it('and as it was, it is served', async () => {

@@ -4,6 +4,7 @@ import type { FieldContext } from './fields.ts';
 import { isFile, readConfigText } from './files.ts';
 import { parseIni } from './ini.ts';
 import type { DYNAMIC } from './keys-served.ts';
+import { internalKeys } from './internal-keys.ts';
 import { Layers, type Where } from './layers.ts';
 import { findLocalPrefix, type LocalPrefix } from './local-prefix.ts';
 import type { ParsedCommandLine } from './nopt.ts';
@@ -59,7 +60,7 @@ class Loader {
     this.npm = npm;
     this.world = world;
     this.ctx = { env: world.env, cwd: world.cwd, home: firstSet(world.env['HOME'], world.home) ?? '', optionalVariables: npm.traits.optionalVariables };
-    this.warnings = new Warnings(npm.traits, (name) => npm.words.keys.has(name));
+    this.warnings = new Warnings(npm.traits, (name) => npm.words.keys.has(name), (name) => internalKeys(npm.facts.npmDir).includes(name));
     this.layers = new Layers(npm.words, this.ctx, this.warnings);
   }
 

@@ -16,8 +16,6 @@ export function plainText({ level, title, text }: NpmMessage): string {
   return lines.join('');
 }
 
-/** Keys that npm 11 and 12 never complain of, though they are none (`internalEnv`). */
-const INTERNAL: ReadonlySet<string> = new Set(['npm-version', 'global-prefix', 'local-prefix']);
 /** Settings of one registry that are no settings by themselves (`nerfDarts`). */
 const OF_A_REGISTRY: ReadonlySet<string> = new Set(['_auth', '_authToken', '_password', 'certfile', 'email', 'keyfile', 'username']);
 /** What can be printed as it is: nothing that a terminal or npm's redaction would change. */
@@ -31,10 +29,13 @@ export class Warnings {
   private readonly ofFiles = new Map<Where, NpmMessage[]>();
   private readonly traits: NpmTraits;
   private readonly isKey: (name: string) => boolean;
+  private readonly isInternal: (name: string) => boolean;
 
-  constructor(traits: NpmTraits, isKey: (name: string) => boolean) {
+  /** `isInternal`: one that npm never complains of. */
+  constructor(traits: NpmTraits, isKey: (name: string) => boolean, isInternal: (name: string) => boolean) {
     this.traits = traits;
     this.isKey = isKey;
+    this.isInternal = isInternal;
   }
 
   /** Something that npm says where it comes upon it. */
@@ -49,7 +50,7 @@ export class Warnings {
   unknown(where: Where, key: string): void {
     const { traits } = this;
     if (!PLAIN.test(key)) refuse('an odd key in the configuration');
-    if (traits.unknown === 'silent' || INTERNAL.has(key) || (key === 'node-gyp' && !traits.exportsNodeGyp)) return;
+    if (traits.unknown === 'silent' || this.isInternal(key) || (key === 'node-gyp' && !traits.exportsNodeGyp)) return;
     const scoped = key.includes(':');
     const base = key.slice(key.lastIndexOf(':') + 1);
     if (scoped && (this.isKey(base) || OF_A_REGISTRY.has(base))) return;
