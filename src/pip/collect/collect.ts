@@ -67,14 +67,15 @@ interface Installed {
 
 function collectOne(cache: LocalCache, details: CollectDetails, install: ReportedInstall, { distInfo, outcome }: Installed, willCreate: (id: string) => void): Collected {
   const what = describe(install);
+  const key = keyOf(install, details);
+  if (install.isYanked === false) forgetYanked(cache, key);
+  // In a mixed set, what the cache itself gave to pip, too.
+  if (cache.lookup(key)) return { outcome: 'exists' };
   const evidence = outcome.installed.get(distInfo);
   if (!evidence) return { outcome: 'skipped', what, why: 'this run of pip has not installed it' };
   const why = install.isWheel ? undefined : whyNotAsBuilt(install, details, outcome);
   if (why !== undefined) return { outcome: 'skipped', what, why };
   if (details.narrow.includes(normalName(install.name))) return { outcome: 'skipped', what, why: 'the request left out other builds of this version' };
-  const key = keyOf(install, details);
-  if (install.isYanked === false) forgetYanked(cache, key);
-  if (cache.lookup(key)) return { outcome: 'exists' };
   const claim = cache.claimEntry(key, 'background');
   if (!claim) return { outcome: 'skipped', what, why: 'another process is at it' };
   try {
