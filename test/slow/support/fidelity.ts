@@ -42,7 +42,8 @@ function suite(interpreter: Python): void {
 
   for (const pip of PIPS) {
     it(`with the ${pip} pip: the reference, by the real pip alone`, async () => {
-      const { code, stderr } = await worker.install(pip, ['install', '--no-pkg-caching', '-r', set]);
+      // With a cache of its own: of what pip has built before nobody knows how, so that it would not be cached.
+      const { code, stderr } = await worker.install(pip, ['install', '--no-pkg-caching', '-r', set], { pipCache: join(root, `pip-cache-${pip}`) });
       expect({ code, stderr }).toMatchObject({ code: 0 });
       renameSync(worker.venv, worker.reference(pip));
     });
@@ -81,6 +82,8 @@ interface InstallOptions {
   readonly offline?: boolean;
   readonly cache?: string;
   readonly store?: boolean;
+  /** pip's own; the one that all others share if not given. */
+  readonly pipCache?: string;
 }
 
 class Worker {
@@ -107,7 +110,7 @@ class Worker {
   }
 
   /** Installs into a new environment at the same path as ever. */
-  async install(pip: (typeof PIPS)[number], args: readonly string[], { offline, cache, store }: InstallOptions = {}) {
+  async install(pip: (typeof PIPS)[number], args: readonly string[], { offline, cache, store, pipCache }: InstallOptions = {}) {
     rmSync(this.venv, { recursive: true, force: true });
     const venv = await makeVenv(this.#python, this.venv, pip === 'bundled' ? {} : { pip });
     const [shims = '', ...rest] = (this.box.env['PATH'] ?? '').split(delimiter);
@@ -115,6 +118,7 @@ class Worker {
       env: {
         PATH: [shims, venv.bin, ...rest].join(delimiter),
         ...(cache === undefined ? {} : { PKG_CACHE_DIR: cache }),
+        ...(pipCache === undefined ? {} : { PIP_CACHE_DIR: pipCache }),
         ...(store === false ? { PKG_CACHE_STORE: undefined } : {}),
         // Nobody listens there.
         ...(offline === true ? { PIP_PROXY: 'http://127.0.0.1:9' } : {}),
