@@ -23,8 +23,8 @@ import { collectDetails, understand, type LeftToPip, type Understood } from './u
  *
  * argv is recognised, or it is the real pip's alone. The set is closed over the entries' own metadata, from the local cache and then
  * from the store; a set that is not closed is the real pip's, which is watched so that what it brings is cached. A set that is all there is
- * placed, and that is the end. If part is missing, what is there is placed first and the real pip installs the rest; should it fail, what was
- * placed is taken back.
+ * placed, and that is the end. If part is missing, the real pip runs with the cache inside of it (inside/run.ts): what the cache has is
+ * placed at the moment when pip would unpack it.
  */
 export async function install(context: InstallContext): Promise<Decision> {
   const understood = understand(context);

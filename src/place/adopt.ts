@@ -42,7 +42,8 @@ function move(source: string, target: string, isDirectory: boolean, undo: UndoLo
   }
 }
 
-function moveFile(source: string, target: string): void {
+/** Renames a file, or copies it with its times to another file system. Throws the system's error. */
+export function moveFile(source: string, target: string): void {
   try {
     renameSync(source, target);
   } catch (error) {

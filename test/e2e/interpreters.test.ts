@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { debianPython, makeBasePython } from '../support/base-python.ts';
+import { debianPython, makeBasePython, makeOtherPip } from '../support/base-python.ts';
 import { anyPython } from '../support/pythons.ts';
 import { run, type Outcome } from '../support/run.ts';
 import type { Venv } from '../support/venv.ts';
@@ -59,18 +59,6 @@ describe('an installation of Python', () => {
 });
 
 describe("the pip that runs is the first on Python's path", () => {
-  /** A pip whose scripts say so. */
-  const patched = async (base: Venv, directory: string): Promise<void> => {
-    mkdirSync(directory, { recursive: true });
-    execFileSync('cp', ['-a', join(base.sitePackages, 'pip'), directory]);
-    const wheel = join(directory, 'pip/_internal/operations/install/wheel.py');
-    const text = readFileSync(wheel, 'utf8');
-    const maker = 'class PipScriptMaker(ScriptMaker):\n';
-    expect(text).toContain(maker);
-    const template = '    script_template = "# made by another pip\\nfrom %(module)s import %(import_name)s\\n%(func)s()\\n"\n';
-    writeFileSync(wheel, text.replace(maker, maker + template));
-  };
-
   it.each([
     ['PYTHONPATH', (home: string) => ({ directory: join(home, 'path'), env: { PYTHONPATH: join(home, 'path') } })],
     ["the user's site", (home: string) => ({ directory: join(home, `.local/lib/python${anyPython().minor}/site-packages`), env: {} })],
@@ -79,7 +67,7 @@ describe("the pip that runs is the first on Python's path", () => {
     const home = join(world.root, `home-${name.length}`);
     const { directory, env } = where(home);
     const all = { HOME: home, ...env };
-    await patched(base, directory);
+    makeOtherPip(base.sitePackages, directory);
     expect((await pip(base, ['lib-one==1'], all)).code).toBe(0);
     await worker.settle();
     execFileSync('cp', ['-a', base.dir, `${base.dir}.kept`]);

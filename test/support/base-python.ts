@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import type { Python } from './pythons.ts';
@@ -46,4 +46,16 @@ export function debianPython(): Python | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Puts a copy of the pip in `sitePackages` into `directory`, whose console scripts begin with `# made by another pip`. */
+export function makeOtherPip(sitePackages: string, directory: string): void {
+  mkdirSync(directory, { recursive: true });
+  execFileSync('cp', ['-a', join(sitePackages, 'pip'), directory]);
+  const wheel = join(directory, 'pip/_internal/operations/install/wheel.py');
+  const text = readFileSync(wheel, 'utf8');
+  const maker = 'class PipScriptMaker(ScriptMaker):\n';
+  if (!text.includes(maker)) throw new Error('a pip that makes scripts in another way');
+  const template = '    script_template = "# made by another pip\\nfrom %(module)s import %(import_name)s\\n%(func)s()\\n"\n';
+  writeFileSync(wheel, text.replace(maker, maker + template));
 }

@@ -1,7 +1,7 @@
-import { copyFileSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync, type BigIntStats } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync, type BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 import { outcomeFile } from './outcome.ts';
-import { systemCode } from '../../errors.ts';
+import { moveFile } from '../../place/adopt.ts';
 import type { SetAside } from '../../place/undo.ts';
 
 /**
@@ -16,7 +16,7 @@ export function keepOverwritten(report: string, files: readonly SetAside[]): voi
     const kept = files.map(({ stored }, index) => {
       const copy = join(directory, String(index));
       const identity = fileIdentity(lstatSync(stored, { bigint: true }));
-      move(stored, copy);
+      moveFile(stored, copy);
       return [identity, copy] as const;
     });
     writeFileSync(join(directory, 'draft'), JSON.stringify(kept));
@@ -45,18 +45,6 @@ export function readOverwritten(report: string): Map<string, string> {
 export function removeReport(report: string): void {
   for (const file of [report, outcomeFile(report)]) rmSync(file, { force: true });
   rmSync(directoryOf(report), { recursive: true, force: true });
-}
-
-/** Renames, or copies to another file system. */
-function move(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    if (systemCode(error) !== 'EXDEV') throw error;
-    const { atimeMs, mtimeMs } = lstatSync(from);
-    copyFileSync(from, to);
-    utimesSync(to, atimeMs / 1000, mtimeMs / 1000);
-  }
 }
 
 function directoryOf(report: string): string {

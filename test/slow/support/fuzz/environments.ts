@@ -1,7 +1,7 @@
-import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execFileSync } from 'node:child_process';
-import { debianPython, makeBasePython } from '../../../support/base-python.ts';
+import { debianPython, makeBasePython, makeOtherPip } from '../../../support/base-python.ts';
 import { anyPython, python, type Python } from '../../../support/pythons.ts';
 import { mustRun } from '../../../support/run.ts';
 import { makeVenv, type Venv } from '../../../support/venv.ts';
@@ -60,11 +60,7 @@ export class Environments {
     const directory = join(this.#root, `pip of ${kind}`);
     if (existsSync(directory)) return directory;
     const { sitePackages } = this.#venvs.get(kind) as Venv;
-    cpSync(join(sitePackages.replace(join(this.#root, 'environment'), join(this.#root, kind)), 'pip'), join(directory, 'pip'), { recursive: true });
-    const wheel = join(directory, 'pip/_internal/operations/install/wheel.py');
-    const maker = 'class PipScriptMaker(ScriptMaker):\n';
-    const template = '    script_template = "# another pip\\nfrom %(module)s import %(import_name)s\\n%(func)s()\\n"\n';
-    writeFileSync(wheel, readFileSync(wheel, 'utf8').replace(maker, maker + template));
+    makeOtherPip(sitePackages.replace(join(this.#root, 'environment'), join(this.#root, kind)), directory);
     return directory;
   }
 }
